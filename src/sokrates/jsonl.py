@@ -1,0 +1,141 @@
+"""JSON lines on disk: typed reading that names the bad line, and writing that is never seen half done.
+
+Contract: a file under its final name is whole. Writers fill `NAME.partial` beside it and rename at the end; a writer
+that was killed leaves the partial file, whose complete lines a resumed stage may read with `read_partial`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from sokrates.errors import BadRecord, SokratesError
+
+T = TypeVar("T")
+
+
+@dataclass
+class SetAside:
+    """Where `--skip-bad` puts the records it cannot use: counted here, written to a file of their own."""
+
+    path: Path
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, error: BadRecord, raw: str) -> None:
+        self.errors.append({"line": error.line, "problem_id": error.problem_id, "error": error.message, "record": raw})
+
+    def close(self) -> int:
+        """Write the set-aside records (nothing when there are none); returns how many."""
+        if self.errors:
+            write(self.path, self.errors)
+        return len(self.errors)
+
+
+def read_raw(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """The non-blank lines of a file with their numbers, from 1. Errors: SokratesError where there is no such file."""
+    source = Path(path)
+    if not source.is_file():
+        raise SokratesError(f"{source}: no such file")
+    with source.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line
+
+
+def read(path: str | Path, kind: type[T], *, set_aside: SetAside | None = None) -> Iterator[T]:
+    """The records of a JSON-lines file, decoded and validated as `kind`.
+
+    Errors: BadRecord with file, line and the field that is wrong; with `set_aside` such lines are put there instead.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    for number, line in read_raw(path):
+        try:
+            yield decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            bad = BadRecord(describe(error, kind), path=str(path), line=number, problem_id=_problem_id(line))
+            if set_aside is None:
+                raise bad from None
+            set_aside.add(bad, line.decode("utf-8", "replace").rstrip("\n"))
+
+
+def describe(error: Exception, kind: type) -> str:
+    """Why a line could not be decoded, and what was expected there."""
+    if isinstance(error, msgspec.ValidationError):
+        return f"not a {kind.__name__}: {error}"
+    return f"not a line of JSON ({error}); expected one {kind.__name__} as a JSON object"
+
+
+def _problem_id(line: bytes) -> str | None:
+    class Named(msgspec.Struct):
+        problem_id: str | None = None
+        id: str | None = None
+
+    try:
+        named = msgspec.json.decode(line, type=Named)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return named.problem_id or named.id
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under `path` only when the block ends without an error."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(target)
+    with partial.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, target)
+
+
+def partial_path(path: str | Path) -> Path:
+    return Path(f"{path}.partial")
+
+
+def write(path: str | Path, records: Iterable[Any]) -> int:
+    """Write records as JSON lines, whole or not at all; returns how many."""
+    count = 0
+    with atomic(path) as file:
+        for record in records:
+            file.write(msgspec.json.encode(record) + b"\n")
+            count += 1
+    return count
+
+
+def read_partial(path: str | Path, kind: type[T]) -> list[T]:
+    """The complete records of a writer that was killed; what follows the last complete line is cut off the file."""
+    partial = partial_path(path)
+    if not partial.is_file():
+        return []
+    raw = partial.read_bytes()
+    whole = raw[: raw.rfind(b"\n") + 1]
+    if len(whole) < len(raw):
+        with partial.open("r+b") as file:
+            file.truncate(len(whole))
+    decoder = msgspec.json.Decoder(kind)
+    return [decoder.decode(line) for line in whole.splitlines() if line.strip()]
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """One JSON document, indented for people, whole or not at all."""
+    with atomic(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def read_json(path: str | Path, kind: type[T] | None = None) -> Any:
+    """One JSON document. Errors: SokratesError naming the file and what is wrong with it."""
+    source = Path(path)
+    if not source.is_file():
+        raise SokratesError(f"{source}: no such file")
+    try:
+        return msgspec.json.decode(source.read_bytes(), type=kind if kind is not None else Any)
+    except msgspec.DecodeError as error:
+        raise SokratesError(f"{source}: {error}") from None

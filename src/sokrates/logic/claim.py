@@ -1,0 +1,69 @@
+"""The claim of a thought: the formula that it says it has derived, and the premises that it quotes.
+
+Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without a
+marker it is the whole thought, if that is one sentence of the grammar, else there is none. Marked text that cannot be
+read is `Unreadable`, never ignored. In the thought of a CONCLUDE the marked text may also name the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sokrates.logic.answer import Answer
+from sokrates.logic.english import Reading, Unreadable, read
+from sokrates.logic.formulas import Formula
+
+Claim = Formula | Unreadable | None
+
+_MARKER = re.compile(r"\b(?:so|therefore|hence|thus|(?:conclude|derive)(?: that)?)\b[,:]?\s*", re.IGNORECASE)
+_CITATION = re.compile(r"\s*\((?:line|premise) \d{1,9}\)\s*$", re.IGNORECASE)
+_ANSWER = re.compile(r"(?:the )?(?:answer|conclusion|statement)\b[^.]*? is (true|false|unknown)", re.IGNORECASE)
+_QUOTE_BEFORE = re.compile(r"(.+?) \((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
+_QUOTE_AFTER = re.compile(r"(?:line|premise) (\d{1,9}) \(([^()]+)\)", re.IGNORECASE)
+_CONNECTIVE = re.compile(r"^[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
+
+
+def marked_text(thought: str) -> str | None:
+    """What stands after the last marker, or None without a marker."""
+    found = None
+    for found in _MARKER.finditer(thought):
+        pass
+    return None if found is None else _bare(thought[found.end() :])
+
+
+def _bare(text: str) -> str:
+    return _CITATION.sub("", text.strip().rstrip(".!;,: ")).strip()
+
+
+@lru_cache(maxsize=1 << 16)
+def claim_of(thought: str) -> Claim:
+    """The claim of an inference step's thought."""
+    marked = marked_text(thought)
+    reading = read(_bare(thought) if marked is None else marked)
+    if isinstance(reading, Reading):
+        return reading.formula
+    return None if marked is None else reading
+
+
+@lru_cache(maxsize=1 << 16)
+def concluded_of(thought: str) -> Answer | Claim:
+    """What a CONCLUDE's thought claims: an answer by name, a formula, Unreadable, or None."""
+    marked = marked_text(thought)
+    named = _ANSWER.fullmatch(_bare(thought) if marked is None else marked)
+    return Answer(named.group(1).upper()) if named else claim_of(thought)
+
+
+@lru_cache(maxsize=1 << 16)
+def quotes(thought: str) -> tuple[tuple[int, Formula | None], ...]:
+    """The lines that a thought quotes with their words: `Max is red (line 3)` or `premise 3 (Max is red)`.
+
+    Gives (line, formula), the formula None where the quoted words are no sentence.
+    """
+    marker = None
+    for marker in _MARKER.finditer(thought):
+        pass
+    given = thought if marker is None else thought[: marker.start()]
+    after = [(int(n), words) for n, words in _QUOTE_AFTER.findall(given)]
+    before = [] if after else [(int(n), _CONNECTIVE.sub("", words)) for words, n in _QUOTE_BEFORE.findall(given)]
+    return tuple((n, r.formula if isinstance(r := read(words), Reading) else None) for n, words in after or before)

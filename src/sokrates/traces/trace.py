@@ -1,0 +1,64 @@
+"""The Step and Trace records: what generation writes, verification judges and training reads.
+
+Contract: a trace is known by (problem_id, sample). Verdict fields are None until `verification` fills them; nothing
+else may. `final_answer` is what the trace's CONCLUDE says, or None without one.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sokrates.logic.answer import Answer
+
+
+class Step(msgspec.Struct, kw_only=True):
+    step_idx: int
+    thought: str
+    action: str
+    option_type: str
+    option_args: tuple[int, ...]
+    solver_valid: bool | None = None
+    formula: str | None = None
+    """The formula that the step derived, where it is valid and derives one."""
+    claim: str | None = None
+    """The formula that the thought claims, where it could be read."""
+    reason: str | None = None
+    """Why the step is invalid: a value of `logic.verdict.Reason`."""
+    message: str | None = None
+    """The reason as a sentence about this step."""
+    entailed: bool | None = None
+    """The claim follows from all premises together; None where there is no claim or it is undecided."""
+    published_valid: bool | None = None
+    """The weak rule of the published pipeline, for comparison only."""
+
+
+class Trace(msgspec.Struct, kw_only=True):
+    problem_id: str
+    premises: tuple[str, ...]
+    conclusion: str
+    label: Answer | None
+    final_answer: Answer | None
+    correct: bool
+    num_steps: int
+    steps: list[Step]
+    all_steps_valid: bool | None = None
+    """The headline: every step valid with a claim at each inference step, concluded, and the answer consistent."""
+    valid_step_count: int | None = None
+    total_step_count: int = 0
+    premises_fol: tuple[str, ...] = ()
+    conclusion_fol: str = ""
+    hops: int | None = None
+    sample: int = 0
+    completion: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    model: str = ""
+    adapter: str | None = None
+    seed: int | None = None
+    invalid_reason: str | None = None
+    """Why the trace as a whole is not valid, where no single step says it."""
+    unused_steps: int | None = None
+    repeated_steps: int | None = None
+    claims_missing: int | None = None
+    misquotes: int | None = None
