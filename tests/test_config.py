@@ -172,6 +172,7 @@ class TestWrongValues:
             ("sft", ["sft.heldout_fraction=0"], "heldout_fraction should be above 0"),
             ("preference_pairs", ["preference_pairs.min_gap=2.6"], "at most the best score, 2.5"),
             ("dpo", ["dpo.loss_type=[sigmoid, sft]", "dpo.loss_weights=[1]"], "each of the 2 in loss_type, not 1"),
+            ("pretrain", ["pretrain.hops_max=1", "pretrain.hops_min=2"], r"hops_min \(2\) should not exceed"),
             ("pretrain", ["pretrain.heads=3"], r"multiple of twice heads \(3\)"),
             ("pretrain", ["pretrain.kv_heads=3"], r"multiple of kv_heads \(3\)"),
         ],
@@ -209,6 +210,9 @@ class TestUnreadable:
         message = refusal(path)
         assert message.startswith(f"{path}: ") and "\n" not in message
 
+    def test_a_list_is_not_a_tree_of_settings(self, written):
+        assert "expected a YAML file of sections" in refusal(written("- dpo"))
+
     def test_where_the_yaml_breaks(self, written):
         assert "line 3" in refusal(written("dpo:\n  beta: 1\n bata: 2\n"))
 
@@ -220,7 +224,9 @@ class TestUnreadable:
     def test_an_override_without_a_key_or_an_equals_sign(self, override):
         assert refusal(None, override).startswith(f"override {override!r}: expected KEY=VALUE")
 
-    @pytest.mark.parametrize("override", ["dpo.loss_type=[a", "dpo.beta=${", "dpo.beta={a"])
+    @pytest.mark.parametrize(
+        "override", ["dpo.loss_type=[a", "dpo.beta=${", "dpo.beta={a", "a=" + 5000 * "[" + 5000 * "]"]
+    )
     def test_an_override_that_is_not_yaml(self, override):
         assert refusal(None, override).startswith(f"override {override!r}: the value is not YAML")
 
@@ -257,6 +263,11 @@ class TestDump:
         path = tmp_path_factory.getbasetemp() / "dumped.yaml"
         path.write_text(dump(run), encoding="utf-8", newline="")
         assert load(path) == run
+
+    @pytest.mark.parametrize("name", ["${a}", "\\${a}", "\\\\${a}", "${", "a\\b", "${oc.env:HOME}", "x ${a} y"])
+    def test_what_looks_like_an_interpolation_stays_as_it_is(self, written, name):
+        run = Config(model=name)
+        assert load(written(dump(run))) == run
 
     def test_every_setting_is_written(self):
         from omegaconf import OmegaConf
@@ -346,6 +357,7 @@ class TestOptions:
         text = " ".join(result.output.split())
         field = GenerationConfig.model_fields["max_thought_tokens"]
         assert f"--max-thought-tokens INTEGER RANGE {field.description} [default: {field.default}] [x>=1]" in text
+        assert text.index("--model ") < text.index("--num-problems ") < text.index("--temperature ")
         assert "[0<x<=1]" in text and "--packing / --no-packing" in text and "[default: yes]" in text
         assert "[default: 1.0 1.0 1.0]" in text and "None" not in text
 

@@ -81,12 +81,15 @@ class DataConfig(Section):
     eval_file: str | None = Field(
         default=None, min_length=1, description="Problems to evaluate on, instead of new ones."
     )
-    hops_min: int = Field(default=1, ge=1, le=100, description="Fewest rule applications in a generated proof.")
-    hops_max: int = Field(default=5, ge=1, le=100, description="Most rule applications in a generated proof.")
+    hops_min: int = Field(default=1, ge=1, le=10, description="Fewest rule applications in a generated proof.")
+    hops_max: int = Field(default=5, ge=1, le=10, description="Most rule applications in a generated proof.")
     train_problems: int = Field(default=2000, ge=1, description="Problems whose gold traces SFT learns.")
     eval_problems: int = Field(default=200, ge=1, description="Problems of the evaluation split, never trained on.")
     loop_problems: int = Field(default=1500, ge=1, description="Problems sampled in each iteration.")
-    entities: int = Field(default=1, ge=1, le=100, description="Named individuals in a generated problem.")
+    entities: int = Field(default=1, ge=1, le=9, description="Named individuals in a generated problem.")
+    distractors: float = Field(
+        default=1.0, ge=0, le=3, description="Rules that no proof needs: 1 is light, 2 about as many as PrOntoQA has."
+    )
     label_mix: list[float] = Field(
         default=[1.0, 1.0, 1.0],
         min_length=3,
@@ -269,15 +272,23 @@ class PretrainConfig(Section):
     heads: int = Field(default=4, ge=1, description="Attention heads.")
     kv_heads: int = Field(default=2, ge=1, description="Key and value heads, shared by groups of attention heads.")
     intermediate: int = Field(default=768, ge=8, description="Width inside the feed-forward layers.")
+    vocab_size: int = Field(default=1024, ge=512, description="Most entries of the tokenizer, all bytes among them.")
+    hops_min: int = Field(default=1, ge=1, le=10, description="Fewest rule applications in a proof.")
+    hops_max: int = Field(default=5, ge=1, le=10, description="Most rule applications in a proof.")
+    noise: float = Field(default=0.5, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
+    noise_per_step: float = Field(default=0.3, ge=0, le=1, description="Share of the steps broken in such a trace.")
     steps: int = Field(default=10_000, ge=1, description="Optimizer steps.")
     seconds: float = Field(default=600, gt=0, description="Time limit; training ends at the sooner of the two.")
-    batch_size: int = Field(default=64, ge=1, description="Traces of a batch.")
+    batch_tokens: int = Field(default=16384, ge=1024, description="Tokens of a batch, padding included.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Peak learning rate.")
-    noise: float = Field(default=0.1, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
+    num_workers: int = Field(default=7, ge=0, description="Processes that make problems; one alone starves a GPU.")
+    logging_steps: int = Field(default=100, ge=1, description="Optimizer steps between two log lines.")
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the weights and the problems.")
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> PretrainConfig:
+    def _fits_together(self) -> PretrainConfig:
+        if self.hops_min > self.hops_max:
+            raise ValueError(f"hops_min ({self.hops_min}) should not exceed hops_max ({self.hops_max})")
         if self.hidden % (2 * self.heads):  # rotary embedding turns pairs of each head's dimensions
             raise ValueError(f"hidden ({self.hidden}) should be a multiple of twice heads ({self.heads})")
         if self.heads % self.kv_heads:
