@@ -49,16 +49,21 @@ def read_raw(path: str | Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read(path: str | Path, kind: type[T], *, set_aside: SetAside | None = None) -> Iterator[T]:
-    """The records of a JSON-lines file, decoded and validated as `kind`.
+    """The records of a JSON-lines file, decoded and validated as `kind`. Errors: as `read_numbered`."""
+    return (record for _, record in read_numbered(path, kind, set_aside=set_aside))
+
+
+def read_numbered(path: str | Path, kind: type[T], *, set_aside: SetAside | None = None) -> Iterator[tuple[int, T]]:
+    """The records of a JSON-lines file with their line numbers.
 
     Errors: BadRecord with file, line and the field that is wrong; with `set_aside` such lines are put there instead.
     """
     decoder = msgspec.json.Decoder(kind)
     for number, line in read_raw(path):
         try:
-            yield decoder.decode(line)
+            yield number, decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            bad = BadRecord(describe(error, kind), path=str(path), line=number, problem_id=_problem_id(line))
+            bad = BadRecord(describe(error, kind), path=str(path), line=number, problem_id=problem_id(line))
             if set_aside is None:
                 raise bad from None
             set_aside.add(bad, line.decode("utf-8", "replace").rstrip("\n"))
@@ -71,7 +76,9 @@ def describe(error: Exception, kind: type) -> str:
     return f"not a line of JSON ({error}); expected one {kind.__name__} as a JSON object"
 
 
-def _problem_id(line: bytes) -> str | None:
+def problem_id(line: bytes) -> str | None:
+    """The id of a record that may be bad otherwise, for its error message."""
+
     class Named(msgspec.Struct):
         problem_id: str | None = None
         id: str | None = None

@@ -4,12 +4,12 @@ Contract: `read` gives the one formula that a sentence of the grammar says, or a
 never guesses. `say` writes a formula as a sentence that `read` reads back as the same formula. Predicates are named by
 their singular words, so "Max is a red" and "Max is red" say the same thing; "Sally is numpus" is read without its article.
 
-    sentence   = ["it is not the case that"] clause
-    clause     = fact | universal | clause "and" clause
-    fact       = Name verb-phrase { "and" verb-phrase }
-    universal  = ("every" | "each") noun verb-phrase… | ["all"] nouns verb-phrase… | "no" noun "is" thing
+    sentence    = ["it is not the case that"] clause
+    clause      = fact | universal | clause "and" clause
+    fact        = Name verb-phrase { "and" verb-phrase }
+    universal   = ("every" | "each") noun verb-phrase… | ["all"] nouns verb-phrase… | "no" noun "is" thing
                | "everything that" verb-phrase verb-phrase…
-    verb-phrase = ("is" | "are") ["not"] thing | ("is" | "are") thing { ("," | "and") thing } | "belongs to" nouns
+    verb-phrase = ("is" | "are") ["not"] thing | ("is" | "are") thing { ("," | "and") thing } | ["does not"] "belongs to" nouns
 
 It does not know word senses: an adjective and a noun spelled alike are one predicate.
 """
@@ -24,16 +24,18 @@ from sokrates.logic.formulas import And, Atom, Const, Forall, Formula, Implies, 
 
 COMPOUNDS = frozenset(
     "real number,natural number,prime number,even number,odd number,composite number,whole number,rational number,"
-    "complex number,imaginary number,mersenne prime,painted lady".split(",")
+    "complex number,imaginary number,negative number,positive number,mersenne prime,painted lady".split(",")
 )
 """The multi-word nouns of PrOntoQA's true and false ontologies (Saparov and He, 2023)."""
 
 _CAPITALISED = {"mersenne_prime": "Mersenne prime"}
 _X = Var("x")
 _RESERVED = frozenset(
-    "a an the is are not and or if then that every each all no everything it belongs belong to so therefore hence thus "
+    "a an the is are not and or if then that every each all no everything it belongs belong does do to so therefore hence thus "
     "some something nothing this since assume either neither nor but because".split()
 )
+_VERBS = ("is", "are", "belongs", "belong", "does", "do")
+_PLURAL_VERBS = ("are", "belong", "do")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\d+")
 _IRREGULAR_SINGULAR = frozenset({"sheep", "bacteria"})
 
@@ -102,14 +104,14 @@ def _clause(words: list[str], nouns: set[str]) -> Formula:
     first = words[0].lower()
     if first in ("every", "each", "all", "no"):
         subject, rest = _split_at_verb(words[1:], words[0])
-        plural = first == "all" or (first == "no" and rest[0].lower() == "are")
+        plural = first == "all" or (first == "no" and rest[0].lower() in _PLURAL_VERBS)
         noun = _noun(subject, nouns, plural=plural)
         return _universal(Atom(noun, (_X,)), rest, nouns, negated=first == "no")
     if first == "everything" and len(words) > 2 and words[1].lower() == "that":
         subject, rest = _split_at_second_verb(words[2:])
         return _universal(_predication(_X, subject, nouns), rest, nouns)
     subject, rest = _split_at_verb(words, "the sentence")
-    if rest[0].lower() in ("are", "belong"):
+    if rest[0].lower() in _PLURAL_VERBS:
         return _universal(Atom(_noun(subject, nouns, plural=True), (_X,)), rest, nouns)
     return _fact(subject, rest, nouns)
 
@@ -121,7 +123,7 @@ def _fact(subject: list[str], rest: list[str], nouns: set[str]) -> Formula:
     parts: list[Formula] = []
     for phrase in _split_phrases(rest, subject[0]):
         # "Max is red and Sally is kind": from the second name on it is a clause of its own.
-        other = phrase[0] not in ("is", "are", "belongs", "belong")
+        other = phrase[0] not in _VERBS
         parts.append(_clause(phrase, nouns) if other else _verb_phrase(term, phrase, nouns))
     return _conjoin(parts)
 
@@ -149,8 +151,8 @@ def _split_phrases(words: list[str], name: str | None) -> list[list[str]]:
     phrases: list[list[str]] = [[]]
     for index, word in enumerate(words):
         following = [w.lower() for w in words[index + 1 : index + 3]]
-        starts_phrase = following[:1] and following[0] in ("is", "are", "belongs", "belong")
-        starts_clause = name is not None and following[1:] and following[1] in ("is", "belongs")
+        starts_phrase = following[:1] and following[0] in _VERBS
+        starts_clause = name is not None and following[1:] and following[1] in ("is", "belongs", "does")
         if word.lower() == "and" and (starts_phrase or starts_clause):
             phrases.append([])
         else:
@@ -165,6 +167,10 @@ def _split_phrases(words: list[str], name: str | None) -> list[list[str]]:
 
 def _verb_phrase(term: Term, words: list[str], nouns: set[str]) -> Formula:
     verb, rest = words[0].lower(), words[1:]
+    if verb in ("does", "do"):
+        if [w.lower() for w in rest[:3]] != ["not", "belong", "to"]:
+            raise _Refused(f"{words[0]!r} is not followed by 'not belong to'")
+        return Not(Atom(_noun(rest[3:], nouns, plural=True), (term,)))
     if verb in ("belongs", "belong"):
         if rest[:1] != ["to"]:
             raise _Refused(f"{words[0]!r} is not followed by 'to'")
@@ -220,7 +226,7 @@ def _phrase(words: list[str]) -> str:
 
 def _split_at_verb(words: list[str], after: str) -> tuple[list[str], list[str]]:
     for index, word in enumerate(words):
-        if word.lower() in ("is", "are", "belongs", "belong"):
+        if word.lower() in _VERBS:
             if index == 0:
                 raise _Refused(f"no subject stands before {word!r}")
             return words[:index], words[index:]
@@ -228,7 +234,7 @@ def _split_at_verb(words: list[str], after: str) -> tuple[list[str], list[str]]:
 
 
 def _split_at_second_verb(words: list[str]) -> tuple[list[str], list[str]]:
-    verbs = [i for i, word in enumerate(words) if word.lower() in ("is", "are", "belongs")]
+    verbs = [i for i, word in enumerate(words) if word.lower() in ("is", "are", "belongs", "does")]
     if len(verbs) < 2 or verbs[0] != 0:
         raise _Refused("'everything that' needs two verbs")
     return words[: verbs[1]], words[verbs[1] :]

@@ -223,20 +223,29 @@ def _bind(
     return bound
 
 
+_NAMES = "xyzuvw"
+
+
 def show(formula: Formula) -> str:
-    """First-order notation: `∀x (wumpus(x) → ¬red(x))`."""
+    """First-order notation, bound variables named by depth: `∀x (wumpus(x) → ¬red(x))`."""
+    return _show(formula, 0)
+
+
+def _show(formula: Formula, depth: int) -> str:
     match formula:
         case Atom(predicate, args):
-            return f"{predicate}({', '.join(a.name for a in args)})"
+            return f"{predicate}({', '.join(a.name.partition('#')[0] for a in args)})"
         case Not(body):
-            return f"¬{_wrapped(body)}"
+            return f"¬{_wrapped(body, depth)}"
         case And(parts):
-            return " ∧ ".join(_wrapped(part) for part in parts)
+            return " ∧ ".join(_wrapped(part, depth) for part in parts)
         case Implies(antecedent, consequent):
-            return f"{_wrapped(antecedent)} → {_wrapped(consequent)}"
+            return f"{_wrapped(antecedent, depth)} → {_wrapped(consequent, depth)}"
         case Forall(var, body):
-            return f"∀{var.name} {_wrapped(body)}"
+            name = _NAMES[depth] if depth < len(_NAMES) else f"x{depth}"
+            return f"∀{name} {_wrapped(substitute(body, {var: Var(name)}), depth + 1)}"
 
 
-def _wrapped(formula: Formula) -> str:
-    return f"({show(formula)})" if isinstance(formula, And | Implies) else show(formula)
+def _wrapped(formula: Formula, depth: int) -> str:
+    shown = _show(formula, depth)
+    return f"({shown})" if isinstance(formula, And | Implies) else shown

@@ -148,5 +148,5 @@ def _pick(rule: Rule, results: Sequence[Formula], claim: Formula | None) -> Form
     for result in results:
         if canonical(result) == key:
             return claim
-    given = " or ".join(show(result) for result in results[:3]).replace("#r", "").replace("#l", "")
+    given = " or ".join(show(result) for result in results[:3])
     raise Refusal(Reason.CLAIM_DIFFERS, f"{rule.name} gives {given}, the thought claims {show(claim)}")

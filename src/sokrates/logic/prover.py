@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from sokrates.logic.closure import Literal, ground_literal, literal_formula
-from sokrates.logic.formulas import Const, Formula
+from sokrates.logic.formulas import Const, Formula, conjuncts, strip_foralls
 from sokrates.logic.proof import Theory
 
 
@@ -43,10 +43,14 @@ def _search(theory: Theory, who: Const) -> dict[Literal, _Origin]:
     while queue:
         literal = queue.popleft()
         for edge in theory.closure.edges.get(literal, ()):
-            if edge.target not in origins:
+            if edge.target not in origins and _gives_one_literal(theory.premises[edge.line]):
                 origins[edge.target] = _Origin(edge.line, literal, edge.contraposed)
                 queue.append(edge.target)
     return origins
+
+
+def _gives_one_literal(premise: Formula) -> bool:
+    return len(conjuncts(strip_foralls(premise)[1].consequent)) == 1  # type: ignore[union-attr]
 
 
 def prove(theory: Theory, goal: Formula) -> list[Derivation] | None:

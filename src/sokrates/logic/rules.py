@@ -80,7 +80,7 @@ def _detach(cited: Sequence[Formula], name: str, *, backwards: bool) -> list[For
     if not results:
         wanted = "the negated consequent" if backwards else "the antecedent"
         facts = " or ".join(f"{show(fact)} is not {wanted} of {show(rule)}" for fact, _, rule in ways)
-        raise Refusal(Reason.ANTECEDENT_MISMATCH, facts.replace("#r", ""))
+        raise Refusal(Reason.ANTECEDENT_MISMATCH, facts)
     return results
 
 
@@ -163,7 +163,7 @@ def _distinct(formulas: Sequence[Formula]) -> list[Formula]:
 
 
 def _list(formulas: Sequence[Formula]) -> str:
-    return " nor ".join(show(f) for f in formulas).replace("#r", "").replace("#l", "")
+    return " nor ".join(show(f) for f in formulas)
 
 
 RULES: dict[str, Rule] = {

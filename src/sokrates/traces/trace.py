@@ -48,6 +48,8 @@ class Trace(msgspec.Struct, kw_only=True):
     premises_fol: tuple[str, ...] = ()
     conclusion_fol: str = ""
     hops: int | None = None
+    stated_answer: Answer | None = None
+    """What the text says after "Final Answer:", which may differ from its CONCLUDE."""
     sample: int = 0
     completion: str = ""
     finish_reason: str = ""

@@ -1,0 +1,21 @@
+"""The words of generated problems.
+
+The concept names are those of PrOntoQA's fictional ontologies, the entity names and the families of properties are of
+its kind (Saparov and He, "Language Models Are Greedy Reasoners", ICLR 2023), so that a model trained on ours can read
+theirs.
+"""
+
+from __future__ import annotations
+
+CONCEPTS = tuple(
+    "wumpus yumpus zumpus dumpus rompus numpus tumpus vumpus impus jompus gorpus shumpus lempus sterpus grimpus lorpus "
+    "brimpus".split()
+)
+
+NAMES = ("Max", "Alex", "Sally", "Wren", "Rex", "Fae", "Polly", "Stella", "Sam")
+
+PROPERTIES = tuple(
+    "blue red brown orange small large metallic wooden luminous liquid transparent opaque nervous happy feisty shy bright "
+    "dull sweet sour spicy bitter floral fruity earthy hot cold temperate kind mean angry amenable aggressive melodic "
+    "muffled discordant loud slow moderate fast windy sunny overcast rainy snowy".split()
+)

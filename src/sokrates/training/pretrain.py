@@ -1,0 +1,209 @@
+"""Pretraining of the embedded model, from nothing, on text of our own generator.
+
+Contract: problems are drawn without end from seeds that no other stage uses; a share of the traces is sloppy (see
+`traces.sloppy`), so the result reasons plausibly but not soundly. Problems whose content hash ends in `RESERVED` are left
+out here, and evaluation problems can be drawn from those alone. The loss is on all tokens. It does not resume.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sokrates import jsonl
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.traces.gold import gold_outline, write_outline
+from sokrates.traces.prompt import PromptStyle, build_prompt, encode_completion, encode_prompt
+from sokrates.traces.sloppy import sloppy_outline
+from sokrates.training.tokenizer import train_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from sokrates.config import PretrainConfig
+
+logger = logging.getLogger(__name__)
+
+STYLE = PromptStyle(instructions=False)
+MAX_LENGTH = 1024
+_CHUNK = 2048
+_BUCKET = 64
+
+
+def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
+    """Problems with the text of a trace, without end, from one of many independent streams."""
+    rng = random.Random(f"pretrain/{config.seed}/{stream}")
+    for part in count():
+        settings = GeneratorSettings(config.hops_min, config.hops_max, distractors=rng.choice((1.0, 1.0, 2.0)))
+        for problem in generate(_CHUNK, settings, seed=part, prefix=f"pretrain-{config.seed}-{stream}"):
+            if is_reserved(problem.content_hash):
+                continue
+            outline = gold_outline(problem)
+            if rng.random() < config.noise:
+                outline = sloppy_outline(problem, outline, rng, rate=config.noise_per_step)
+            yield problem, write_outline(problem, outline)
+
+
+def is_reserved(content_hash: str) -> bool:
+    """One problem in sixteen is kept out of pretraining, whatever the seed: what has never been seen."""
+    return content_hash.endswith("0")
+
+
+def make_tokenizer(config: PretrainConfig, sample: int = 4000) -> PreTrainedTokenizerFast:
+    source = documents(config, stream=-1)
+    texts = (build_prompt(problem, STYLE) + text for problem, text in (next(source) for _ in range(sample)))
+    return train_tokenizer(texts, config.vocab_size)
+
+
+class Batches:
+    """An endless torch data set of right-padded batches, each of about `batch_tokens` tokens of like length."""
+
+    def __init__(self, config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.config, self.tokenizer = config, tokenizer
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        from torch.utils.data import get_worker_info
+
+        info = get_worker_info()
+        source = documents(self.config, info.id if info else 0)
+        rng = random.Random(info.id if info else 0)
+        while True:
+            rows = sorted((self._encode(*next(source)) for _ in range(_CHUNK)), key=len)
+            batches = list(self._cut(rows))
+            rng.shuffle(batches)
+            yield from batches
+
+    def _encode(self, problem: Any, text: str) -> list[int]:
+        return encode_prompt(self.tokenizer, problem, STYLE) + encode_completion(self.tokenizer, text)
+
+    def _cut(self, rows: list[list[int]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        start = 0
+        while start < len(rows):
+            end, width = start, 0
+            while end < len(rows):
+                longer = -(-len(rows[end]) // _BUCKET) * _BUCKET
+                if end > start and longer * (end - start + 1) > self.config.batch_tokens:
+                    break
+                end, width = end + 1, longer
+            yield self._pad(rows[start:end], width)
+            start = end
+
+    def _pad(self, rows: list[list[int]], width: int) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        ids = torch.full((len(rows), width), self.tokenizer.pad_token_id, dtype=torch.long)
+        labels = torch.full((len(rows), width), -100, dtype=torch.long)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = torch.tensor(row)
+            labels[index, : len(row)] = ids[index, : len(row)]
+        return ids, labels
+
+
+def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> Any:
+    """A Qwen3 model of the configured shape with fresh weights."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(config.seed)
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden,
+            intermediate_size=config.intermediate,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.kv_heads,
+            head_dim=config.hidden // config.heads,
+            max_position_embeddings=MAX_LENGTH * 2,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def learning_rate_share(done: float) -> float:
+    """Warm up over the first 2%, hold, and fall linearly to nothing over the last 40% (done: share of the run, 0 to 1)."""
+    return min(1.0, done / 0.02, (1.0 - done) / 0.4)
+
+
+@dataclass
+class PretrainResult:
+    steps: int
+    tokens: int
+    seconds: float
+    final_loss: float
+    parameters: int
+    device: str
+
+
+def pretrain(
+    config: PretrainConfig, output: Path, *, on_step: Callable[[int, float, float, Any], None] | None = None
+) -> PretrainResult:
+    """Train for `config.seconds` or `config.steps`, whichever ends first, and save a bf16 model with its tokenizer.
+
+    `on_step(step, loss, share_done, model)` is called every `config.logging_steps` steps.
+    """
+    import torch
+    from torch.utils.data import DataLoader, IterableDataset
+
+    class Endless(Batches, IterableDataset):  # type: ignore[misc]
+        pass
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = make_tokenizer(config)
+    model = new_model(config, tokenizer).to(device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=device == "cuda"
+    )
+    loader = DataLoader(
+        Endless(config, tokenizer), batch_size=None, num_workers=config.num_workers, pin_memory=device == "cuda"
+    )
+    started, tokens, step, loss_value = time.monotonic(), 0, 0, float("nan")
+    model.train()
+    for step, (ids, labels) in enumerate(loader, start=1):
+        done = max((time.monotonic() - started) / config.seconds, step / config.steps)
+        if done >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * learning_rate_share(done)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+            loss = model(
+                input_ids=ids.to(device, non_blocking=True), labels=labels.to(device, non_blocking=True), use_cache=False
+            ).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        tokens += int(ids.numel())
+        if step % config.logging_steps == 0:
+            loss_value = float(loss.detach())
+            if loss_value != loss_value:
+                raise FloatingPointError(f"the loss is not a number at step {step}")
+            if on_step:
+                on_step(step, loss_value, done, model)
+    result = PretrainResult(
+        step, tokens, time.monotonic() - started, loss_value, sum(p.numel() for p in model.parameters()), device
+    )
+    save(model, tokenizer, output)
+    jsonl.write_json(output / "pretrain.json", {"config": config.model_dump(), "result": asdict(result)})
+    return result
+
+
+def save(model: Any, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
+    """Write the model in bf16 with its tokenizer and prompt style."""
+    import copy
+
+    import torch
+
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    STYLE.save(output)

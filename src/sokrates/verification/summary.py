@@ -1,0 +1,70 @@
+"""Counts over verified traces, kept while they stream by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sokrates.logic.rules import CONCLUDE
+from sokrates.traces.trace import Trace
+
+
+class Tally:
+    """The plan's summary keys and more, as plain numbers; rates over nothing are 0."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, trace: Trace) -> None:
+        inferences = [step for step in trace.steps if step.option_type != CONCLUDE]
+        self.counts.update(
+            total_traces=1,
+            valid_traces=bool(trace.all_steps_valid),
+            correct_traces=trace.correct,
+            total_steps=len(trace.steps),
+            valid_steps=trace.valid_step_count or 0,
+            inference_steps=len(inferences),
+            valid_inference_steps=sum(step.solver_valid is True for step in inferences),
+            entailed_steps=sum(step.entailed is True for step in inferences),
+            undecided_claims=sum(step.claim is not None and step.entailed is None for step in inferences),
+            published_steps=sum(step.published_valid is True for step in trace.steps),
+            claims_missing=trace.claims_missing or 0,
+            misquotes=trace.misquotes or 0,
+            unused_steps=trace.unused_steps or 0,
+            repeated_steps=trace.repeated_steps or 0,
+        )
+        self.reasons.update(step.reason for step in trace.steps if step.reason)
+
+    def summary(self, elapsed_seconds: float, config: Any) -> dict[str, Any]:
+        """What `summary.json` holds."""
+        counts = self.counts
+        return {
+            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+            "elapsed_seconds": round(elapsed_seconds, 3),
+            "total_traces": counts["total_traces"],
+            "valid_traces": counts["valid_traces"],
+            "correct_traces": counts["correct_traces"],
+            "accuracy": _rate(counts["correct_traces"], counts["total_traces"]),
+            "traces_per_second": _rate(counts["total_traces"], elapsed_seconds),
+            "total_steps": counts["total_steps"],
+            "valid_steps": counts["valid_steps"],
+            "step_validity": _rate(counts["valid_steps"], counts["total_steps"]),
+            "trace_validity": _rate(counts["valid_traces"], counts["total_traces"]),
+            "inference_steps": counts["inference_steps"],
+            "inference_step_validity": _rate(counts["valid_inference_steps"], counts["inference_steps"]),
+            "entailed_rate": _rate(counts["entailed_steps"], counts["inference_steps"]),
+            "published_rate": _rate(counts["published_steps"], counts["total_steps"]),
+            "undecided_claims": counts["undecided_claims"],
+            "claims_missing": counts["claims_missing"],
+            "misquotes": counts["misquotes"],
+            "unused_steps": counts["unused_steps"],
+            "repeated_steps": counts["repeated_steps"],
+            "reasons": dict(self.reasons.most_common()),
+            "config": config,
+        }
+
+
+def _rate(part: float, whole: float) -> float:
+    return round(part / whole, 6) if whole else 0.0

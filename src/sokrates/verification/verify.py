@@ -1,0 +1,123 @@
+"""Verdicts over whole traces.
+
+Contract: `verify` needs only what the trace carries (premises, conclusion, label, steps) and judges it afresh, whatever
+verdicts it holds. Every validity is the kernel's (`logic.proof`); this module only feeds it and counts. A trace is valid
+as a whole (`all_steps_valid`) when every step is, every inference step states its claim, it concludes, a stated final
+answer agrees, and its premises do not contradict each other. Whether the answer matches the label is `correct`.
+"""
+
+from __future__ import annotations
+
+from sokrates.logic.answer import Answer
+from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
+from sokrates.logic.english import Unreadable
+from sokrates.logic.formulas import Formula, canonical, complement, same, show
+from sokrates.logic.proof import Proof, Theory
+from sokrates.logic.rules import CONCLUDE
+from sokrates.problems.reading import read_sentences
+from sokrates.traces.text import parse
+from sokrates.traces.trace import Step, Trace
+from sokrates.verification.published import published_valid
+
+
+def verify(trace: Trace) -> Trace:
+    """Fill a trace's verdict fields in place and return it.
+
+    Errors: UnreadableSentence where a premise or the conclusion is outside the grammar.
+    """
+    theory = read_sentences(trace.premises, trace.conclusion).theory
+    proof = Proof(theory)
+    trace.stated_answer = _stated(trace)
+    trace.misquotes = 0
+    trace.claims_missing = 0
+    for step in trace.steps:
+        trace.misquotes += _misquotes(step, proof)
+        _judge(step, proof, trace.label)
+        trace.claims_missing += step.option_type != CONCLUDE and step.claim is None
+    trace.final_answer = proof.answer
+    trace.correct = proof.answer is not None and proof.answer is trace.label
+    trace.num_steps = trace.total_step_count = len(trace.steps)
+    trace.valid_step_count = sum(step.solver_valid is True for step in trace.steps)
+    trace.invalid_reason = _invalid_reason(trace, theory, proof.answer)
+    trace.all_steps_valid = trace.invalid_reason is None
+    trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
+    return trace
+
+
+def _stated(trace: Trace) -> Answer | None:
+    """The final answer that the text states; a trace without its text keeps it in `final_answer`."""
+    if trace.completion:
+        return parse(trace.completion).final_answer
+    return trace.stated_answer or trace.final_answer
+
+
+def _judge(step: Step, proof: Proof, label: Answer | None) -> None:
+    theory = proof.theory
+    claim: Claim | Answer = concluded_of(step.thought) if step.option_type == CONCLUDE else claim_of(step.thought)
+    verdict = proof.step(step.option_type, step.option_args, claim)
+    formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
+    step.solver_valid = verdict.valid
+    step.formula = None if verdict.formula is None else show(verdict.formula)
+    step.claim = None if formula is None else show(formula)
+    step.reason = None if verdict.reason is None else verdict.reason.value
+    step.message = verdict.message
+    step.entailed = None if formula is None else theory.closure.entails(formula)
+    step.published_valid = published_valid(step, theory, label)
+
+
+def _misquotes(step: Step, proof: Proof) -> int:
+    """How many lines the thought quotes in words that they do not say."""
+    wrong = 0
+    for number, quoted in quotes(step.thought):
+        line = proof.lines[number] if number < len(proof.lines) else None
+        wrong += quoted is None or line is None or not same(quoted, line)
+    return wrong
+
+
+def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str | None:
+    if not theory.closure.consistent:
+        return "the premises contradict each other"
+    if answer is None:
+        return "it does not conclude"
+    if any(not step.solver_valid for step in trace.steps):
+        return "a step is invalid"
+    if trace.claims_missing:
+        return "an inference step states no claim"
+    if trace.stated_answer is not None and trace.stated_answer is not answer:
+        return f"the final answer says {trace.stated_answer}, CONCLUDE {answer}"
+    return None
+
+
+def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
+    """Inference steps that the conclusion does not rest on, and those that derive a line again.
+
+    An UNKNOWN rests on no line: what it explores is not unused.
+    """
+    premises = len(proof.theory.premises)
+    known: set[Formula] = {canonical(premise) for premise in proof.theory.premises}
+    repeated = 0
+    for line in proof.lines[premises:]:
+        if line is not None:
+            repeated += canonical(line) in known
+            known.add(canonical(line))
+    if proof.answer in (None, Answer.UNKNOWN):
+        return 0, repeated
+    conclusion = proof.theory.conclusion
+    goal = canonical(conclusion if proof.answer is Answer.TRUE else complement(conclusion))
+    used = _cone(trace, proof, goal, premises)
+    inferences = {premises + i for i, step in enumerate(trace.steps) if step.option_type != CONCLUDE}
+    return len(inferences - used), repeated
+
+
+def _cone(trace: Trace, proof: Proof, goal: Formula, premises: int) -> set[int]:
+    """The lines that the first proof of the goal rests on, itself included."""
+    start = next((i for i, line in enumerate(proof.lines) if line is not None and canonical(line) == goal), None)
+    used: set[int] = set()
+    stack = [] if start is None else [start]
+    while stack:
+        line = stack.pop()
+        if line not in used:
+            used.add(line)
+            if line >= premises:
+                stack.extend(trace.steps[line - premises].option_args)
+    return used
