@@ -118,22 +118,23 @@ def constants(formula: Formula) -> frozenset[Const]:
 
 
 @lru_cache(maxsize=1 << 17)
-def canonical(formula: Formula, depth: int = 0) -> Formula:
+def canonical(formula: Formula) -> Formula:
     """The representative of a formula's class under `same`: bound names by depth, ∧ flat, sorted, without repeats."""
+    return _sorted(rename_apart(formula, ""))
+
+
+def _sorted(formula: Formula) -> Formula:
     match formula:
         case Atom():
             return formula
         case Not(body):
-            return Not(canonical(body, depth))
+            return Not(_sorted(body))
         case And():
-            parts = {canonical(part, depth) for part in conjuncts(formula)}
-            return conjunction(sorted(parts, key=repr))
+            return conjunction(sorted({_sorted(part) for part in conjuncts(formula)}, key=repr))
         case Implies(antecedent, consequent):
-            return Implies(canonical(antecedent, depth), canonical(consequent, depth))
+            return Implies(_sorted(antecedent), _sorted(consequent))
         case Forall(var, body):
-            # The name holds a character that no reader produces, so it can capture nothing.
-            name = Var(f"#{depth}")
-            return Forall(name, canonical(substitute(body, {var: name}), depth + 1))
+            return Forall(var, _sorted(body))
 
 
 def same(left: Formula, right: Formula) -> bool:
@@ -141,19 +142,24 @@ def same(left: Formula, right: Formula) -> bool:
 
 
 def rename_apart(formula: Formula, tag: str) -> Formula:
-    """The same formula with every bound variable under a name that carries `tag`."""
+    """The same closed formula with its bound variables named by depth and `tag`, no name bound twice on a path."""
+    return _rename(formula, tag, 0, {})
+
+
+def _rename(formula: Formula, tag: str, depth: int, names: Substitution) -> Formula:
+    # All old names are replaced at once, in the atoms, so that a new name can capture none of them.
     match formula:
         case Atom():
-            return formula
+            return substitute(formula, names)
         case Not(body):
-            return Not(rename_apart(body, tag))
+            return Not(_rename(body, tag, depth, names))
         case And(parts):
-            return And(tuple(rename_apart(part, tag) for part in parts))
+            return And(tuple(_rename(part, tag, depth, names) for part in parts))
         case Implies(antecedent, consequent):
-            return Implies(rename_apart(antecedent, tag), rename_apart(consequent, tag))
+            return Implies(_rename(antecedent, tag, depth, names), _rename(consequent, tag, depth, names))
         case Forall(var, body):
-            fresh = Var(f"{var.name}#{tag}")
-            return Forall(fresh, rename_apart(substitute(body, {var: fresh}), tag))
+            fresh = Var(f"{_name(depth)}#{tag}")
+            return Forall(fresh, _rename(body, tag, depth + 1, {**names, var: fresh}))
 
 
 def match_formula(
@@ -180,7 +186,8 @@ def _match(
         case Not(body), Not(other_body):
             yield from _match(body, other_body, variables, rigid, binding)
         case And(), And():
-            yield from _match_parts(conjuncts(pattern), conjuncts(target), variables, rigid, binding)
+            parts, targets = (tuple(dict.fromkeys(conjuncts(f))) for f in (pattern, target))
+            yield from _match_parts(parts, targets, variables, rigid, binding)
         case Implies(a, b), Implies(c, d):
             for bound in _match(a, c, variables, rigid, binding):
                 yield from _match(b, d, variables, rigid, bound)
@@ -223,29 +230,30 @@ def _bind(
     return bound
 
 
-_NAMES = "xyzuvw"
+def _name(depth: int) -> str:
+    """What a variable is called that stands under `depth` other quantifiers."""
+    return "xyzuvw"[depth] if depth < 6 else f"x{depth}"
 
 
 def show(formula: Formula) -> str:
     """First-order notation, bound variables named by depth: `∀x (wumpus(x) → ¬red(x))`."""
-    return _show(formula, 0)
+    return _show(rename_apart(formula, ""))
 
 
-def _show(formula: Formula, depth: int) -> str:
+def _show(formula: Formula) -> str:
     match formula:
         case Atom(predicate, args):
             return f"{predicate}({', '.join(a.name.partition('#')[0] for a in args)})"
         case Not(body):
-            return f"¬{_wrapped(body, depth)}"
+            return f"¬{_wrapped(body)}"
         case And(parts):
-            return " ∧ ".join(_wrapped(part, depth) for part in parts)
+            return " ∧ ".join(_wrapped(part) for part in parts)
         case Implies(antecedent, consequent):
-            return f"{_wrapped(antecedent, depth)} → {_wrapped(consequent, depth)}"
+            return f"{_wrapped(antecedent)} → {_wrapped(consequent)}"
         case Forall(var, body):
-            name = _NAMES[depth] if depth < len(_NAMES) else f"x{depth}"
-            return f"∀{name} {_wrapped(substitute(body, {var: Var(name)}), depth + 1)}"
+            return f"∀{var.name.partition('#')[0]} {_wrapped(body)}"
 
 
-def _wrapped(formula: Formula, depth: int) -> str:
-    shown = _show(formula, depth)
+def _wrapped(formula: Formula) -> str:
+    shown = _show(formula)
     return f"({shown})" if isinstance(formula, And | Implies) else shown
