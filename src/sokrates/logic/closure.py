@@ -62,6 +62,7 @@ class Closure:
     """The implications and facts of some premises, closed on demand."""
 
     def __init__(self, premises: Sequence[Formula]) -> None:
+        self.premises = tuple(premises)
         self.complete = True
         """False when a premise lies outside the fragment."""
         self.facts: list[Fact] = []
@@ -75,7 +76,13 @@ class Closure:
             literal.negated() in self.reach(literal) and literal in self.reach(literal.negated())
             for literal in list(self.edges)
         )
-        self.consistent = not (self._unsatisfiable_rules or self._contradictory([]))
+        self.consistent = self._consistent()
+        """Whether the premises have a model; None where that is not decided."""
+
+    def _consistent(self) -> bool | None:
+        if self._contradictory([]):
+            return False
+        return True if self.complete else None
 
     def _add(self, premise: Formula, line: int) -> None:
         if found := ground_literal(premise):
@@ -135,15 +142,19 @@ class Closure:
             case And(parts):
                 return _all(self._entails(part, assumed) for part in parts)
             case Forall(var, body):
-                element = Const(f"{_SOMETHING.name}{len(assumed)}")
-                if any(who == element for who, _ in assumed):
-                    return None
+                # Canonical formulas name variables by depth: each ∀ of a path speaks of an element of its own.
+                element = Const(f"{_SOMETHING.name}{var.name}")
                 return self._entails(substitute(body, {var: element}), assumed)
             case Implies(antecedent, consequent):
                 literals = _ground_literals(antecedent)
                 return None if literals is None else self._entails(consequent, (*assumed, *literals))
             case Not(Not(body)):
                 return self._entails(body, assumed)
+            case Not(Forall() as denied):
+                # Entailed exactly when the premises contradict what it denies.
+                lines = [*self.premises, *(literal_formula(literal, who) for who, literal in assumed), denied]
+                consistent = Closure(lines).consistent
+                return None if consistent is None else not consistent
             case Not(Implies(antecedent, consequent)):
                 return self._entails(And((antecedent, complement(consequent))), assumed)
         literals = _ground_literals(complement(formula))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
-from sokrates.logic.english import say
+from sokrates.logic.english import read, say
 from sokrates.logic.formulas import Formula, complement, constants, same
 from sokrates.logic.prover import Derivation, derive_all, prove
 from sokrates.logic.rules import CONCLUDE
@@ -54,6 +54,8 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     """
     read = read_sentences(problem.premises, problem.conclusion)
     answer = read.theory.answer
+    if read.theory.closure.consistent is None:
+        raise NoGoldTrace("whether its premises contradict each other is not decided")
     if not read.theory.closure.consistent:
         raise NoGoldTrace("its premises contradict each other")
     if answer is None:
@@ -105,7 +107,7 @@ def _closing(outline: Outline) -> str:
 
 
 def _inner(sentence: str) -> str:
-    """A sentence as it stands inside another: no full stop, a small first letter unless it begins with a name."""
+    """A sentence as it stands inside another: no full stop, a small first letter unless that says something else."""
     bare = sentence.strip().removesuffix(".")
-    is_name = bare.partition(" ")[2].startswith(("is ", "belongs "))
-    return bare if is_name else bare[0].lower() + bare[1:]
+    lowered = bare[0].lower() + bare[1:]
+    return lowered if read(lowered) == read(bare) else bare

@@ -75,6 +75,8 @@ def _misquotes(step: Step, proof: Proof) -> int:
 
 
 def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str | None:
+    if theory.closure.consistent is None:
+        return "whether the premises contradict each other is not decided"
     if not theory.closure.consistent:
         return "the premises contradict each other"
     if answer is None:
