@@ -1,0 +1,178 @@
+"""Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) of the adapter that SFT made.
+
+Contract: the way `continue`: the adapter `default` is trained on, and its frozen copy, which TRL makes of an adapter
+under that name, is the reference; so the loss at the first step is ln 2. Base weights do not move, nothing is merged.
+It knows token ids, not problems or traces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import msgspec
+import trl
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase, TrainerState
+
+from sokrates.config import DPOConfig
+from sokrates.errors import SokratesError
+from sokrates.training import adapters
+from sokrates.training.data import PairIds, check_pairs
+from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Means over the steps since the last entry; those of step 1 are taken before the first update."""
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    """Share of the pairs whose chosen completion has the higher reward."""
+    margin: float
+    chosen_reward: float
+    rejected_reward: float
+    chosen_logp_per_token: float
+    rejected_logp_per_token: float
+
+
+class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What `training.json` of a preference-trained adapter says."""
+
+    pairs: int
+    tokens: int
+    """Of both sequences of all pairs, prompts included, in one epoch."""
+    steps: int
+    epochs: float
+    loss_at_start: float
+    """Before the first update: ln 2 for the sigmoid loss."""
+    loss_at_end: float
+    seconds: float
+    """Of this process: a resumed training does not count what came before."""
+    resumed_at_step: int
+    history: list[Progress]
+    fingerprint: str
+
+
+class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
+    """TRL's trainer on pairs of token ids. TRL's own preparation takes text only, so it is left out."""
+
+    def _prepare_dataset(self, dataset: datasets.Dataset, *args: Any, **kwargs: Any) -> datasets.Dataset:
+        return dataset
+
+    def row_lengths(self, rows: datasets.Dataset) -> list[int]:
+        columns = (rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"])
+        return [
+            len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in zip(*columns, strict=True)
+        ]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
+        """TRL's, and the completions' lengths beside its log-probabilities, which are sums over tokens."""
+        chosen, rejected = inputs["completion_mask"].sum(dim=1).float().chunk(2)
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        metrics["tokens/chosen"].append(self.accelerator.gather(chosen).mean().item())
+        metrics["tokens/rejected"].append(self.accelerator.gather(rejected).mean().item())
+        return super()._compute_loss(model, inputs, return_outputs)
+
+
+def train_dpo(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[PairIds],
+    config: DPOConfig,
+    output: Path,
+    *,
+    base_name: str,
+    resume: bool = True,
+    progress: bool = True,
+) -> DPOResult:
+    """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
+
+    `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is. With
+    `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
+    not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
+    `config.max_length`.
+    """
+    if not pairs:
+        raise SokratesError("no preference pairs to train on; expected at least one")
+    check_pairs(pairs, config.max_length)
+    adapters.check_trainable(model)
+    identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
+    if resume and (done := adapters.finished(output, identity, DPOResult)):
+        return done
+    staging = adapters.prepare(output, identity, resume=resume)
+    start = time.perf_counter()
+    trainer = make_trainer(model, tokenizer, pairs, config, staging)
+    checkpoint = adapters.last_checkpoint(staging)
+    run(trainer, checkpoint, progress=progress)
+    history = _history(trainer.state)
+    result = DPOResult(
+        pairs=len(pairs),
+        tokens=sum(2 * len(pair.prompt_ids) + len(pair.chosen_ids) + len(pair.rejected_ids) for pair in pairs),
+        steps=trainer.state.global_step,
+        epochs=trainer.state.epoch or 0.0,
+        loss_at_start=history[0].loss,
+        loss_at_end=history[-1].loss,
+        seconds=round(time.perf_counter() - start, 3),
+        resumed_at_step=adapters.step(checkpoint) if checkpoint else 0,
+        history=history,
+        fingerprint=identity,
+    )
+    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name)
+    return result
+
+
+def make_trainer(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[PairIds],
+    config: DPOConfig,
+    staging: Path,
+) -> DPOTrainer:
+    """TRL's trainer for these pairs, ready to train; `model` carries the reference from now on, as adapter `ref`."""
+    args = trl.DPOConfig(
+        **arguments(model, staging),
+        save_strategy="epoch",
+        num_train_epochs=config.num_epochs,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup_ratio,  # below 1 it is a share of all steps
+        beta=config.beta,
+        loss_type=config.loss_type,
+        loss_weights=config.loss_weights,
+        max_length=config.max_length,
+        logging_steps=config.logging_steps,
+        seed=config.seed,
+    )
+    with no_dataset_bars():
+        return DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+
+
+def _columns(pairs: Sequence[PairIds]) -> datasets.Dataset:
+    """What TRL's collator reads."""
+    return datasets.Dataset.from_dict(
+        {name: [list(getattr(pair, name)) for pair in pairs] for name in ("prompt_ids", "chosen_ids", "rejected_ids")}
+    )
+
+
+def _history(state: TrainerState) -> list[Progress]:
+    return [
+        Progress(
+            step=entry["step"],
+            epoch=entry["epoch"],
+            loss=entry["loss"],
+            accuracy=entry["rewards/accuracies"],
+            margin=entry["rewards/margins"],
+            chosen_reward=entry["rewards/chosen"],
+            rejected_reward=entry["rewards/rejected"],
+            chosen_logp_per_token=entry["logps/chosen"] / entry["tokens/chosen"],
+            rejected_logp_per_token=entry["logps/rejected"] / entry["tokens/rejected"],
+        )
+        for entry in state.log_history
+        if "loss" in entry
+    ]

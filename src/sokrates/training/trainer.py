@@ -1,0 +1,185 @@
+"""What the two trainers share: TRL's loop with nothing sent out, nothing printed, and checkpoints that resume.
+
+Contract: the arguments follow the model: it trains on the device where it lies, under bfloat16 autocast iff its weights
+are bfloat16. A training that was killed and resumed equals one that was not, on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from accelerate.utils import tqdm
+from peft import PeftModel
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from sokrates.training import adapters
+
+POOL = 16
+"""Batches among whose examples one batch is made of like lengths."""
+
+
+class AdapterTrainer:
+    """Goes before a TRL trainer among the bases; the attributes are that trainer's."""
+
+    args: Any
+    accelerator: Any
+    model: Any
+    train_dataset: Any
+    optimizer: Any
+    lr_scheduler: Any
+
+    def row_lengths(self, rows: datasets.Dataset) -> list[int]:
+        """Tokens of each row, by which rows are put together in batches."""
+        return [len(ids) for ids in rows["input_ids"]]
+
+    def _send_telemetry(self) -> None:
+        """Nothing: training reports to no one."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: a checkpoint is not for publishing."""
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        """Only the trained adapter. With the reference's copy in a sub-folder beside it, resuming would load that
+        and silently leave the trained one at its start; and PEFT would ask the hub about the base model."""
+        if self.args.should_save:
+            model = self.accelerator.unwrap_model(self.model)
+            adapters.save(model, Path(output_dir or self.args.output_dir), state_dict)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """The rate rises and falls linearly, counted from 1: the usual schedule takes its first step at rate 0, and
+        a training of one step would learn nothing."""
+        if self.lr_scheduler is None:
+            warmup = self.args.get_warmup_steps(num_training_steps)
+            share = partial(learning_rate_share, warmup=warmup, total=num_training_steps)
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Sampler[int]:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return LikeLengthSampler(self.row_lengths(rows), self.args.per_device_train_batch_size, self.args.seed)
+
+
+def learning_rate_share(done: int, *, warmup: int, total: int) -> float:
+    """Share of the peak rate at which a step is taken, after `done` others."""
+    return min((done + 1) / (warmup + 1), max(total - done, 0) / max(total - warmup, 1))
+
+
+class LikeLengthSampler(Sampler[int]):
+    """Indices whose consecutive runs of `batch_size` have like lengths, so that padding is small.
+
+    The order is drawn from (seed, epoch) alone: a resumed training goes on in the order of the one that was killed.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        batches = []
+        for pool in _chunks(order, POOL * self.batch_size):
+            batches += _chunks(sorted(pool, key=self.lengths.__getitem__), self.batch_size)
+        full = [batch for batch in batches if len(batch) == self.batch_size]
+        rest = [batch for batch in batches if len(batch) < self.batch_size]  # last, or it would shift the others
+        for index in torch.randperm(len(full), generator=generator).tolist():
+            yield from full[index]
+        for batch in rest:
+            yield from batch
+
+
+def _chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+class LogLastStep(TrainerCallback):
+    """So that the history ends where training does, whatever `logging_steps` is."""
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.global_step == state.max_steps:
+            control.should_log = True
+
+
+class ProgressBar(TrainerCallback):
+    """One line for the whole training, with the latest losses beside it."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, float] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.bar.update()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float],
+        **kwargs: Any,
+    ) -> None:
+        shown = {"loss": "loss", "eval_loss": "held-out", "rewards/margins": "margin"}
+        self.latest |= {shown[name]: value for name, value in logs.items() if name in shown}
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in self.latest.items()})
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.bar.close()
+
+
+def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, Any]:
+    """The arguments that both trainers take: where, on what, in which precision, and quietly."""
+    device = model.device.type
+    return {
+        "output_dir": str(staging),
+        "use_cpu": device == "cpu",
+        "bf16": next(model.parameters()).dtype == torch.bfloat16,
+        "gradient_checkpointing": device != "cpu",  # memory is what runs out on an accelerator, time on a CPU
+        "dataloader_pin_memory": device == "cuda",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,  # a loss that is not a number is shown as such
+        "save_total_limit": 2,  # the newest, and the best or the one before; at 1 the newest is deleted at the end
+    }
+
+
+def run(trainer: Any, checkpoint: Path | None, *, progress: bool) -> None:
+    """Train to the end, from `checkpoint` where there is one, with a bar if `progress`."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(LogLastStep())
+    if progress:
+        trainer.add_callback(ProgressBar())
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+@contextmanager
+def no_dataset_bars() -> Iterator[None]:
+    """TRL prepares its data in several passes, each with a bar of its own that says nothing to the user."""
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

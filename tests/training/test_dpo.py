@@ -1,0 +1,206 @@
+"""DPO starts at ln 2, moves the adapter and nothing else, and what is saved is what was trained."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from sokrates.config import DPOConfig
+from sokrates.errors import SokratesError
+from sokrates.training import dpo
+from sokrates.training.data import PairIds
+from sokrates.training.dpo import train_dpo
+from sokrates.training.trainer import LikeLengthSampler, learning_rate_share
+
+
+def config(**changes) -> DPOConfig:
+    settings = {"learning_rate": 1e-2, "batch_size": 4, "gradient_accumulation_steps": 1, "warmup_ratio": 0.0}
+    return DPOConfig(**{**settings, "max_length": 32, "logging_steps": 1, **changes})
+
+
+@pytest.fixture
+def start(new_base, tmp_path):
+    """The folder of an adapter that does something, as SFT leaves it."""
+    torch.manual_seed(7)
+    model = get_peft_model(new_base(), LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(tmp_path / "start", save_embedding_layers=False)
+    return tmp_path / "start"
+
+
+@pytest.fixture
+def load(new_base):
+    return lambda folder, trainable=True: PeftModel.from_pretrained(new_base(), folder, is_trainable=trainable)
+
+
+def logits(model) -> torch.Tensor:
+    with torch.no_grad():
+        return model.eval()(input_ids=torch.tensor([list(range(2, 20))])).logits
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def completion_logp(model, prompt, completion) -> float:
+    ids = torch.tensor([[*prompt, *completion]])
+    with torch.no_grad():
+        scores = model.eval()(input_ids=ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+    return scores.gather(1, torch.tensor(completion)[:, None]).sum().item()
+
+
+def test_guards(load, start, tokenizer, pairs, tmp_path):
+    """Loss ln 2 at the start; lora_B moves, the base does not; the folder loads to the same logits."""
+    model = load(start)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    result = train_dpo(model, tokenizer, pairs, config(num_epochs=2), tmp_path / "out", base_name="embedded")
+    assert result.loss_at_start == pytest.approx(math.log(2), abs=1e-3)
+    assert result.loss_at_end < result.loss_at_start and result.history[-1].margin > 0
+    after = model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and all(".default." in name for name in moved)
+    assert any("lora_B" in name for name in moved)
+    reference = {name: tensor for name, tensor in after.items() if ".ref." in name}
+    assert reference and all(
+        torch.equal(reference[name], before[name.replace(".ref.", ".default.")]) for name in reference
+    )
+    loaded = load(tmp_path / "out", trainable=False)
+    assert torch.allclose(logits(loaded), logits(model), atol=1e-6)
+    assert (logits(loaded) - logits(load(start))).abs().max() > 1e-2
+    assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
+    assert not [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
+
+
+def test_history_is_what_the_model_says(load, start, tokenizer, pairs, tmp_path):
+    """One batch of all pairs: log-probabilities of the joined ids, each sequence alone and without padding."""
+    chosen = [completion_logp(load(start), pair.prompt_ids, pair.chosen_ids) for pair in pairs]
+    rejected = [completion_logp(load(start), pair.prompt_ids, pair.rejected_ids) for pair in pairs]
+    one_step = config(batch_size=len(pairs))
+    result = train_dpo(load(start), tokenizer, pairs, one_step, tmp_path / "out", base_name="tiny", progress=False)
+    (first,) = result.history
+    assert first.chosen_logp_per_token == pytest.approx(sum(chosen) / sum(len(p.chosen_ids) for p in pairs), abs=1e-4)
+    assert first.rejected_logp_per_token == pytest.approx(
+        sum(rejected) / sum(len(p.rejected_ids) for p in pairs), abs=1e-4
+    )
+    assert first.margin == pytest.approx(0, abs=1e-5)
+
+
+def test_rewards_are_measured_from_the_starting_adapter(load, start, tokenizer, pairs, tmp_path):
+    """After training, the margin by hand from the two folders has grown for the pairs that were trained on."""
+    train_dpo(load(start), tokenizer, pairs, config(num_epochs=3), tmp_path / "out", base_name="tiny", progress=False)
+    old, new = load(start), load(tmp_path / "out", trainable=False)
+    margins = [
+        completion_logp(new, pair.prompt_ids, pair.chosen_ids) - completion_logp(old, pair.prompt_ids, pair.chosen_ids)
+        - completion_logp(new, pair.prompt_ids, pair.rejected_ids)
+        + completion_logp(old, pair.prompt_ids, pair.rejected_ids)
+        for pair in pairs
+    ]  # fmt: skip
+    assert sum(margins) / len(margins) > 1
+
+
+def test_second_iteration_starts_from_the_first(load, start, tokenizer, pairs, tmp_path):
+    train_dpo(load(start), tokenizer, pairs, config(), tmp_path / "one", base_name="tiny", progress=False)
+    result = train_dpo(
+        load(tmp_path / "one"), tokenizer, pairs[::-1], config(), tmp_path / "two", base_name="tiny", progress=False
+    )
+    assert result.loss_at_start == pytest.approx(math.log(2), abs=1e-3)
+    first, second = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert first.keys() == second.keys() == weights(start).keys()
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAfter(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == 4:
+            raise Killed
+
+
+def test_killed_and_resumed_equals_uninterrupted(load, start, tokenizer, pairs, tmp_path, monkeypatch):
+    def train(folder):
+        return train_dpo(
+            load(start), tokenizer, pairs, config(num_epochs=2), tmp_path / folder, base_name="tiny", progress=False
+        )
+
+    whole = train("whole")
+    make = dpo.make_trainer
+
+    def make_to_be_killed(*args, **options):
+        trainer = make(*args, **options)
+        trainer.add_callback(KillAfter())
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dpo, "make_trainer", make_to_be_killed)
+        with pytest.raises(Killed):
+            train("killed")
+    assert not (tmp_path / "killed" / "adapter_config.json").exists()
+    resumed = train("killed")
+    assert resumed.resumed_at_step == 3
+    assert resumed.history == whole.history
+    ours, theirs = weights(tmp_path / "killed"), weights(tmp_path / "whole")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert train("killed") == resumed  # finished: read, not repeated
+
+
+def test_too_long_or_empty_is_an_error_that_names_the_pair(load, start, tokenizer, pairs, tmp_path):
+    long = PairIds("the-long-one", tuple([5] * 25), (6, 7), tuple([8] * 9))
+    mute = PairIds("the-mute-one", (5,), (6, 7), ())
+    for bad, message in ((long, r"the-long-one.*34 tokens.*max_length = 32"), (mute, "the-mute-one.*rejected.*empty")):
+        with pytest.raises(SokratesError, match=message):
+            train_dpo(load(start), tokenizer, [*pairs, bad], config(), tmp_path / "out", base_name="tiny")
+    with pytest.raises(SokratesError, match="no preference pairs"):
+        train_dpo(load(start), tokenizer, [], config(), tmp_path / "out", base_name="tiny")
+    assert not (tmp_path / "out").exists()
+
+
+def test_adapter_under_another_name_is_refused(new_base, start, tokenizer, pairs, tmp_path):
+    """TRL would take the base model as the reference and train from the wrong place without a word."""
+    model = PeftModel.from_pretrained(new_base(), start, adapter_name="other", is_trainable=True)
+    with pytest.raises(SokratesError, match="other"):
+        train_dpo(model, tokenizer, pairs, config(), tmp_path / "out", base_name="tiny")
+
+
+def test_batches_are_of_like_length_and_each_row_comes_once():
+    lengths = [(index * 37) % 101 for index in range(50)]
+    sampler = LikeLengthSampler(lengths, batch_size=4, seed=0)
+    order = list(sampler)
+    assert sorted(order) == list(range(50))
+    batches = [order[start : start + 4] for start in range(0, 50, 4)]
+    spread = [max(lengths[i] for i in batch) - min(lengths[i] for i in batch) for batch in batches]
+    assert max(spread) < 15
+    assert order == list(LikeLengthSampler(lengths, batch_size=4, seed=0))
+    sampler.set_epoch(1)
+    assert list(sampler) != order
+
+
+def test_learning_rate_rises_and_falls_and_is_never_zero():
+    shares = [learning_rate_share(done, warmup=3, total=10) for done in range(10)]
+    assert shares[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert shares[3:] == sorted(shares[3:], reverse=True) and shares[-1] > 0
+    assert learning_rate_share(0, warmup=1, total=1) > 0
+
+
+def test_one_step_with_warmup_trains(load, start, tokenizer, pairs, tmp_path):
+    one_step = config(batch_size=len(pairs), warmup_ratio=0.1)
+    train_dpo(load(start), tokenizer, pairs, one_step, tmp_path / "out", base_name="tiny", progress=False)
+    before, after = weights(start), weights(tmp_path / "out")
+    assert all(not torch.equal(before[name], after[name]) for name in before if "lora_B" in name)
+
+
+def test_bar_shows_the_losses(load, start, tokenizer, pairs, tmp_path, capsys):
+    train_dpo(load(start), tokenizer, pairs, config(), tmp_path / "out", base_name="tiny")
+    shown = capsys.readouterr()
+    assert "3/3" in shown.err and "margin=" in shown.err
+    assert shown.out == ""
