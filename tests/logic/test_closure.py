@@ -20,7 +20,7 @@ x, y = Var("x"), Var("y")
 PREDICATES = tuple("PQRST")
 
 randoms = st.randoms(use_true_random=True)
-many = settings(max_examples=400, suppress_health_check=list(HealthCheck), database=None)
+many = settings(max_examples=200, suppress_health_check=list(HealthCheck), database=None)
 
 
 def P(term):
@@ -92,7 +92,7 @@ def test_in_the_fragment_it_answers_as_z3_does():
                 assert "And" in repr(goal) and isinstance(goal, Not), goal
 
     law()
-    assert answers[True] > 300 and answers[False] > 300
+    assert answers[True] > 150 and answers[False] > 150
     assert answers[None] < 40
 
 
@@ -113,7 +113,7 @@ def test_outside_the_fragment_it_answers_rightly_or_not_at_all():
                 assert entailed is oracle.entails(premises, goal), (premises, goal)
 
     law()
-    assert min(answers[True], answers[False], answers[None]) > 50
+    assert min(answers[True], answers[False], answers[None]) > 25
 
 
 def implies(left, right):

@@ -28,7 +28,7 @@ from tests.logic import oracle, random_logic
 a, b = Const("a"), Const("b")
 x, y, z = Var("x"), Var("y"), Var("z")
 
-many = settings(max_examples=300, suppress_health_check=list(HealthCheck), database=None)
+many = settings(max_examples=200, suppress_health_check=list(HealthCheck), database=None)
 randoms = st.randoms(use_true_random=True)
 
 
@@ -160,5 +160,7 @@ def test_a_match_makes_the_pattern_the_target(rng):
 
 def test_show_names_variables_by_depth():
     assert show(Forall(Var("q"), Implies(P(Var("q")), Not(Q(Var("q")))))) == "∀x (P(x) → ¬Q(x))"
-    assert show(Forall(y, And((P(y), Forall(x, Implies(Atom("S", (x, y)), Q(x))))))) == "∀x (P(x) ∧ ∀y (S(y, x) → Q(y)))"
+    assert (
+        show(Forall(y, And((P(y), Forall(x, Implies(Atom("S", (x, y)), Q(x))))))) == "∀x (P(x) ∧ ∀y (S(y, x) → Q(y)))"
+    )
     assert show(Not(And((P(a), Q(b))))) == "¬(P(a) ∧ Q(b))"
