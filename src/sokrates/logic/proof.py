@@ -71,7 +71,9 @@ class Proof:
         if self._closed:
             raise Refusal(Reason.AFTER_CONCLUSION, "the proof ended with CONCLUDE")
         if not option:
-            raise Refusal(Reason.UNREADABLE_ACTION, 'expected an action like <Option type="MODUS_PONENS" args="[0, 3]" />')
+            raise Refusal(
+                Reason.UNREADABLE_ACTION, 'expected an action like <Option type="MODUS_PONENS" args="[0, 3]" />'
+            )
         if option == CONCLUDE:
             self._check_conclusion(args, claim)
             return Verdict(True)
@@ -92,7 +94,9 @@ class Proof:
         cited = []
         for number in args:
             if not 0 <= number < len(self.lines):
-                raise Refusal(Reason.NO_SUCH_LINE, f"there is no line {str(number)[:12]}; the last is {len(self.lines) - 1}")
+                raise Refusal(
+                    Reason.NO_SUCH_LINE, f"there is no line {str(number)[:12]}; the last is {len(self.lines) - 1}"
+                )
             line = self.lines[number]
             if line is None:
                 raise Refusal(Reason.INVALID_LINE, f"line {number} was not proved")
@@ -103,7 +107,9 @@ class Proof:
         if len(args) != 1:
             raise Refusal(Reason.ARGUMENT_COUNT, f"CONCLUDE takes one argument, not {len(args)}")
         if not 0 <= args[0] < len(ANSWERS):
-            raise Refusal(Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {str(args[0])[:12]}")
+            raise Refusal(
+                Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {str(args[0])[:12]}"
+            )
         answer = ANSWERS[args[0]]
         self._check_concluded_claim(answer, claim)
         if answer is Answer.UNKNOWN:

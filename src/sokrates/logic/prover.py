@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from sokrates.logic.closure import Literal, ground_literal, literal_formula
-from sokrates.logic.formulas import Const, Formula, conjuncts, strip_foralls
+from sokrates.logic.formulas import Const, Formula, Implies, conjuncts, strip_foralls
 from sokrates.logic.proof import Theory
 
 
@@ -50,11 +50,12 @@ def _search(theory: Theory, who: Const) -> dict[Literal, _Origin]:
 
 
 def _gives_one_literal(premise: Formula) -> bool:
-    return len(conjuncts(strip_foralls(premise)[1].consequent)) == 1  # type: ignore[union-attr]
+    _, body = strip_foralls(premise)
+    return isinstance(body, Implies) and len(conjuncts(body.consequent)) == 1
 
 
 def prove(theory: Theory, goal: Formula) -> list[Derivation] | None:
-    """A shortest derivation of a ground literal, numbered from the first line after the premises; None if none is found.
+    """A shortest derivation of a ground literal, numbered behind the premises; None where there is none.
 
     A goal that is a premise has the empty derivation.
     """

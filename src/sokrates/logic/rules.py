@@ -18,6 +18,7 @@ from sokrates.logic.formulas import (
     Not,
     Var,
     complement,
+    conjunction,
     conjuncts,
     match_formula,
     quantify,
@@ -133,7 +134,8 @@ def _free_in(formula: Formula, variables: Sequence[Var]) -> bool:
 
 
 def _and_intro(cited: Sequence[Formula], claim: Formula | None, constants: Collection[Const]) -> list[Formula]:
-    return [And(tuple(cited))]
+    # Each part once: a proof that joins a line with itself again and again must not grow without bound.
+    return [conjunction(_distinct([part for line in cited for part in conjuncts(line)]))]
 
 
 def _and_elim(cited: Sequence[Formula], claim: Formula | None, constants: Collection[Const]) -> list[Formula]:
