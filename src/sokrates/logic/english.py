@@ -1,15 +1,17 @@
 """Controlled English: the sentences of PrOntoQA's templates, to formulas and back.
 
-Contract: `read` gives the one formula that a sentence of the grammar says, or a reason why it is not such a sentence; it
-never guesses. `say` writes a formula as a sentence that `read` reads back as the same formula. Predicates are named by
-their singular words, so "Max is a red" and "Max is red" say the same thing; "Sally is numpus" is read without its article.
+Contract: `read` gives the one formula that a sentence of the grammar says, or a reason why it is not such a sentence;
+it never guesses. `say` writes a formula as a sentence that `read` reads back as the same formula. Predicates are named
+by their singular words, so "Max is a red" and "Max is red" say the same thing; "Sally is numpus" is read without its
+article.
 
     sentence    = ["it is not the case that"] clause
-    clause      = fact | universal | clause "and" clause
-    fact        = Name verb-phrase { "and" verb-phrase }
+    clause      = fact | universal
+    fact        = Name verb-phrase { "and" [Name] verb-phrase }
     universal   = ("every" | "each") noun verb-phrase… | ["all"] nouns verb-phrase… | "no" noun "is" thing
                | "everything that" verb-phrase verb-phrase…
-    verb-phrase = ("is" | "are") ["not"] thing | ("is" | "are") thing { ("," | "and") thing } | ["does not"] "belongs to" nouns
+    verb-phrase = ("is" | "are") ["not"] thing | ("is" | "are") thing { ("," | "and") thing }
+               | "belongs to" nouns | "does not belong to" nouns
 
 It does not know word senses: an adjective and a noun spelled alike are one predicate.
 """
@@ -22,17 +24,16 @@ from functools import lru_cache
 
 from sokrates.logic.formulas import And, Atom, Const, Forall, Formula, Implies, Not, Term, Var, complement, conjuncts
 
-COMPOUNDS = frozenset(
-    "real number,natural number,prime number,even number,odd number,composite number,whole number,rational number,"
-    "complex number,imaginary number,negative number,positive number,mersenne prime,painted lady".split(",")
-)
+_NUMBERS = "real natural prime even odd composite whole rational complex imaginary negative positive"
+COMPOUNDS = frozenset({f"{kind} number" for kind in _NUMBERS.split()} | {"mersenne prime", "painted lady"})
 """The multi-word nouns of PrOntoQA's true and false ontologies (Saparov and He, 2023)."""
 
 _CAPITALISED = {"mersenne_prime": "Mersenne prime"}
 _X = Var("x")
 _RESERVED = frozenset(
-    "a an the is are not and or if then that every each all no everything it belongs belong does do to so therefore hence thus "
-    "some something nothing this since assume either neither nor but because".split()
+    "a an the is are not and or if then that every each all no everything it belongs belong does do to so "
+    "therefore hence thus some something nothing this since assume either neither nor but because he she they we "
+    "you who which what these those such most many few only".split()
 )
 _VERBS = ("is", "are", "belongs", "belong", "does", "do")
 _PLURAL_VERBS = ("are", "belong", "do")
@@ -117,15 +118,20 @@ def _clause(words: list[str], nouns: set[str]) -> Formula:
 
 
 def _fact(subject: list[str], rest: list[str], nouns: set[str]) -> Formula:
+    term = _named(subject)
+    parts: list[Formula] = []
+    for phrase in _split_phrases(rest, names=True):
+        if phrase[0].lower() not in _VERBS:
+            # "Max is red and Sally is kind": from here on it speaks of Sally.
+            term, phrase = _named(phrase[:1]), phrase[1:]
+        parts.append(_verb_phrase(term, phrase, nouns))
+    return _conjoin(parts)
+
+
+def _named(subject: list[str]) -> Const:
     if len(subject) != 1 or not (subject[0][0].isupper() or subject[0].isdigit()) or subject[0].lower() in _RESERVED:
         raise _Refused(f"{' '.join(subject)!r} is not a name, nor 'every', 'each', 'all' or 'no' with a noun")
-    term = Const(subject[0])
-    parts: list[Formula] = []
-    for phrase in _split_phrases(rest, subject[0]):
-        # "Max is red and Sally is kind": from the second name on it is a clause of its own.
-        other = phrase[0] not in _VERBS
-        parts.append(_clause(phrase, nouns) if other else _verb_phrase(term, phrase, nouns))
-    return _conjoin(parts)
+    return Const(subject[0])
 
 
 def _universal(antecedent: Formula, rest: list[str], nouns: set[str], negated: bool = False) -> Formula:
@@ -138,7 +144,7 @@ def _universal(antecedent: Formula, rest: list[str], nouns: set[str], negated: b
 
 
 def _predication(term: Term, words: list[str], nouns: set[str]) -> Formula:
-    return _conjoin([_verb_phrase(term, phrase, nouns) for phrase in _split_phrases(words, None)])
+    return _conjoin([_verb_phrase(term, phrase, nouns) for phrase in _split_phrases(words, names=False)])
 
 
 def _conjoin(parts: list[Formula]) -> Formula:
@@ -146,22 +152,22 @@ def _conjoin(parts: list[Formula]) -> Formula:
     return flat[0] if len(flat) == 1 else And(flat)
 
 
-def _split_phrases(words: list[str], name: str | None) -> list[list[str]]:
-    """Cut at each "and" that begins a new verb phrase or clause; an "and" between two things stays inside its phrase."""
+def _split_phrases(words: list[str], *, names: bool) -> list[list[str]]:
+    """Cut at each "and" that begins a new verb phrase or, with `names`, a name and its verb phrase.
+
+    An "and" between two things stays inside its phrase.
+    """
     phrases: list[list[str]] = [[]]
     for index, word in enumerate(words):
         following = [w.lower() for w in words[index + 1 : index + 3]]
         starts_phrase = following[:1] and following[0] in _VERBS
-        starts_clause = name is not None and following[1:] and following[1] in ("is", "belongs", "does")
+        starts_clause = names and following[1:] and following[1] in ("is", "belongs", "does")
         if word.lower() == "and" and (starts_phrase or starts_clause):
             phrases.append([])
         else:
             phrases[-1].append(word)
     if not all(phrases):
         raise _Refused("nothing stands before 'and'")
-    if name is not None:
-        # The same subject again ("Max is red and Max is kind") is dropped; another one begins a clause of its own.
-        phrases = [p[1:] if p[0] == name and len(p) > 1 else p for p in phrases]
     return phrases
 
 
