@@ -1,8 +1,9 @@
 """The claim of a thought: the formula that it says it has derived, and the premises that it quotes.
 
-Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without a
-marker it is the whole thought, if that is one sentence of the grammar, else there is none. Marked text that cannot be
-read is `Unreadable`, never ignored. In the thought of a CONCLUDE the marked text may also name the answer.
+Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without
+a marker it is the whole thought, if that is one sentence of the grammar, else there is none. Marked text that cannot be
+read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is none. In the thought of a
+CONCLUDE the marked text may also name the answer.
 """
 
 from __future__ import annotations
@@ -16,24 +17,30 @@ from sokrates.logic.formulas import Formula
 
 Claim = Formula | Unreadable | None
 
-_MARKER = re.compile(r"\b(?:so|therefore|hence|thus|(?:conclude|derive)(?: that)?)\b[,:]?\s*", re.IGNORECASE)
-_CITATION = re.compile(r"\s*\((?:line|premise) \d{1,9}\)\s*$", re.IGNORECASE)
+_MARKER = re.compile(
+    r"\b(?:so|therefore|hence|thus|(?<!not )(?<!n't )(?<!never )(?:conclude|derive)(?: that)?)\b[,:]?\s*", re.IGNORECASE
+)
+_CITATION = re.compile(r"\((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:the )?(?:answer|conclusion|statement)\b[^.]*? is (true|false|unknown)", re.IGNORECASE)
-_QUOTE_BEFORE = re.compile(r"(.+?) \((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
-_QUOTE_AFTER = re.compile(r"(?:line|premise) (\d{1,9}) \(([^()]+)\)", re.IGNORECASE)
-_CONNECTIVE = re.compile(r"^[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
+_QUOTE_AFTER = re.compile(r"\b(?:line|premise) (\d{1,9}) \(([^()]+)\)", re.IGNORECASE)
+_CONNECTIVE = re.compile(r"[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
 
 
 def marked_text(thought: str) -> str | None:
     """What stands after the last marker, or None without a marker."""
-    found = None
-    for found in _MARKER.finditer(thought):
-        pass
+    found = _last_marker(thought)
     return None if found is None else _bare(thought[found.end() :])
 
 
+def _last_marker(thought: str) -> re.Match[str] | None:
+    return max(_MARKER.finditer(thought), key=re.Match.start, default=None)
+
+
 def _bare(text: str) -> str:
-    return _CITATION.sub("", text.strip().rstrip(".!;,: ")).strip()
+    """Without the full stop, and without a citation at the end."""
+    text = text.strip().rstrip(".!;,: ")
+    opening = text.rfind("(")
+    return text[:opening].rstrip() if opening >= 0 and _CITATION.fullmatch(text, opening) else text
 
 
 @lru_cache(maxsize=1 << 16)
@@ -60,10 +67,18 @@ def quotes(thought: str) -> tuple[tuple[int, Formula | None], ...]:
 
     Gives (line, formula), the formula None where the quoted words are no sentence.
     """
-    marker = None
-    for marker in _MARKER.finditer(thought):
-        pass
+    marker = _last_marker(thought)
     given = thought if marker is None else thought[: marker.start()]
-    after = [(int(n), words) for n, words in _QUOTE_AFTER.findall(given)]
-    before = [] if after else [(int(n), _CONNECTIVE.sub("", words)) for words, n in _QUOTE_BEFORE.findall(given)]
-    return tuple((n, r.formula if isinstance(r := read(words), Reading) else None) for n, words in after or before)
+    found = [(int(number), words) for number, words in _QUOTE_AFTER.findall(given)] or _quoted_before(given)
+    return tuple((n, r.formula if isinstance(r := read(words), Reading) else None) for n, words in found)
+
+
+def _quoted_before(given: str) -> list[tuple[int, str]]:
+    """The words before each citation in brackets, from where the citation before it ended."""
+    found = []
+    start = 0
+    for citation in _CITATION.finditer(given):
+        words = given[_CONNECTIVE.match(given, start).end() : citation.start()]  # type: ignore[union-attr]
+        found.append((int(citation.group(1)), words))
+        start = citation.end()
+    return found
