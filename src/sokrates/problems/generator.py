@@ -1,4 +1,4 @@
-"""Our own PrOntoQA-style problems: fictional ontologies with distractors, and a conclusion a chosen number of hops away.
+"""Our own PrOntoQA-style problems: fictional ontologies with distractors, and a conclusion some hops away.
 
 Contract: everything follows from the seed; no two problems of one call have the same content; each label is the
 kernel's own verdict on the premises, and `hops` is the length of the shortest proof (for UNKNOWN, of the ontology's
@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
@@ -115,14 +116,14 @@ def _main_chain(draft: _Draft, hops: int) -> tuple[list[str], Literal]:
     to_property = draft.rng.random() < 0.7
     length = hops if to_property else hops + 1
     chain = [draft.concept() for _ in range(length)]
-    for lower, upper in zip(chain, chain[1:], strict=False):
+    for lower, upper in pairwise(chain):
         draft.rules.append((lower, Literal(upper, True)))
     target = draft.add_property(chain[-1]) if to_property else Literal(chain[-1], True)
     return chain, target
 
 
 def _side_branches(draft: _Draft, chain: Sequence[str], distractors: float) -> None:
-    """What follows about the subject but is not needed: properties on the way, other parents, a tail beyond the goal."""
+    """What follows about the subject but is not needed: properties on the way, and other parents."""
     rng = draft.rng
     for concept in chain:
         if rng.random() < 0.4 * distractors:
@@ -139,7 +140,7 @@ def _outside_ontology(draft: _Draft, chain: Sequence[str], target: Literal, dist
     rng = draft.rng
     most = max(1, min(round(4 * distractors), len(draft.concepts)))
     outside = [draft.concept() for _ in range(rng.randint(1, most))]
-    for lower, upper in zip(outside, outside[1:], strict=False):
+    for lower, upper in pairwise(outside):
         draft.rules.append((lower, Literal(upper, True)))
     for concept in outside:
         if rng.random() < 0.5 * distractors:

@@ -8,14 +8,14 @@ theirs.
 from __future__ import annotations
 
 CONCEPTS = tuple(
-    "wumpus yumpus zumpus dumpus rompus numpus tumpus vumpus impus jompus gorpus shumpus lempus sterpus grimpus lorpus "
-    "brimpus".split()
+    "wumpus yumpus zumpus dumpus rompus numpus tumpus vumpus impus jompus gorpus shumpus lempus sterpus grimpus "
+    "lorpus brimpus".split()
 )
 
 NAMES = ("Max", "Alex", "Sally", "Wren", "Rex", "Fae", "Polly", "Stella", "Sam")
 
 PROPERTIES = tuple(
-    "blue red brown orange small large metallic wooden luminous liquid transparent opaque nervous happy feisty shy bright "
-    "dull sweet sour spicy bitter floral fruity earthy hot cold temperate kind mean angry amenable aggressive melodic "
-    "muffled discordant loud slow moderate fast windy sunny overcast rainy snowy".split()
+    "blue red brown orange small large metallic wooden luminous liquid transparent opaque nervous happy feisty shy "
+    "bright dull sweet sour spicy bitter floral fruity earthy hot cold temperate kind mean angry amenable aggressive "
+    "melodic muffled discordant loud slow moderate fast windy sunny overcast rainy snowy".split()
 )
