@@ -157,12 +157,15 @@ def _split_phrases(words: list[str], *, names: bool) -> list[list[str]]:
 
     An "and" between two things stays inside its phrase.
     """
+    lowered = [word.lower() for word in words]
+    if "and" not in lowered:
+        return [words]
     phrases: list[list[str]] = [[]]
     for index, word in enumerate(words):
-        following = [w.lower() for w in words[index + 1 : index + 3]]
+        following = lowered[index + 1 : index + 3]
         starts_phrase = following[:1] and following[0] in _VERBS
         starts_clause = names and following[1:] and following[1] in ("is", "belongs", "does")
-        if word.lower() == "and" and (starts_phrase or starts_clause):
+        if lowered[index] == "and" and (starts_phrase or starts_clause):
             phrases.append([])
         else:
             phrases[-1].append(word)

@@ -24,32 +24,52 @@ class Const:
 Term = Var | Const
 
 
+class _Hashed:
+    """A value that computes its hash once: formulas are the keys of every cache."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            value = hash((type(self), *(getattr(self, name) for name in self.__slots__)))
+            object.__setattr__(self, "_hash", value)
+            return value
+
+
 @dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(_Hashed):
     predicate: str
     args: tuple[Term, ...]
+    __hash__ = _Hashed.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(_Hashed):
     body: Formula
+    __hash__ = _Hashed.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class And:
+class And(_Hashed):
     parts: tuple[Formula, ...]
+    __hash__ = _Hashed.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Implies:
+class Implies(_Hashed):
     antecedent: Formula
     consequent: Formula
+    __hash__ = _Hashed.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Forall:
+class Forall(_Hashed):
     var: Var
     body: Formula
+    __hash__ = _Hashed.__hash__
 
 
 Formula = Atom | Not | And | Implies | Forall
@@ -141,6 +161,7 @@ def same(left: Formula, right: Formula) -> bool:
     return left == right or canonical(left) == canonical(right)
 
 
+@lru_cache(maxsize=1 << 17)
 def rename_apart(formula: Formula, tag: str) -> Formula:
     """The same closed formula with its bound variables named by depth and `tag`, no name bound twice on a path."""
     return _rename(formula, tag, 0, {})
@@ -235,6 +256,7 @@ def _name(depth: int) -> str:
     return "xyzuvw"[depth] if depth < 6 else f"x{depth}"
 
 
+@lru_cache(maxsize=1 << 17)
 def show(formula: Formula) -> str:
     """First-order notation, bound variables named by depth: `∀x (wumpus(x) → ¬red(x))`."""
     return _show(rename_apart(formula, ""))

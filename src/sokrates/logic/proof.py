@@ -28,6 +28,11 @@ class Theory:
         self.constants: frozenset[Const] = frozenset().union(*map(constants, [*premises, conclusion]))
 
     @cached_property
+    def keys(self) -> tuple[Formula, ...]:
+        """The premises in canonical form."""
+        return tuple(map(canonical, self.premises))
+
+    @cached_property
     def closure(self) -> Closure:
         return Closure(self.premises)
 
@@ -50,6 +55,8 @@ class Proof:
         self.theory = theory
         self.lines: list[Formula | None] = list(theory.premises)
         """The formula of each line; None for steps that are invalid or derive nothing."""
+        self.keys: list[Formula | None] = list(theory.keys)
+        """The same in canonical form."""
         self.answer: Answer | None = None
         """What the first CONCLUDE said, valid or not."""
         self._closed = False
@@ -61,6 +68,7 @@ class Proof:
         except Refusal as refusal:
             verdict = Verdict(False, None, refusal.reason, refusal.message)
         self.lines.append(verdict.formula)
+        self.keys.append(None if verdict.formula is None else canonical(verdict.formula))
         if option == CONCLUDE and not self._closed:
             self._closed = True
             if len(args) == 1 and 0 <= args[0] < len(ANSWERS):
@@ -116,8 +124,7 @@ class Proof:
             self._check_unknown()
             return
         goal = self.theory.conclusion if answer is Answer.TRUE else complement(self.theory.conclusion)
-        key = canonical(goal)
-        if not any(line is not None and canonical(line) == key for line in self.lines):
+        if canonical(goal) not in self.keys:
             raise Refusal(Reason.NOT_PROVED, f"no line says {show(goal)}")
 
     def _check_concluded_claim(self, answer: Answer, claim: Claim | Answer) -> None:

@@ -20,6 +20,7 @@ _OPTION = re.compile(
 _MARK = re.compile(
     r"(?:^[ \t]*|[ \t](?=Action[ \t]*:[ \t]*<))(Thought|Action|Final Answer)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE
 )
+_FINAL = re.compile(r"^[ \t]*Final Answer[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ANSWER = re.compile(r"[*_\s\"']*(TRUE|FALSE|UNKNOWN)\b", re.IGNORECASE)
 
 
@@ -36,7 +37,6 @@ def parse(completion: str) -> Parsed:
     steps: list[Step] = []
     marks = list(_MARK.finditer(completion))
     thought = completion[: marks[0].start()].strip() if marks else ""
-    answer: Answer | None = None
     for index, mark in enumerate(marks):
         end = marks[index + 1].start() if index + 1 < len(marks) else len(completion)
         body = completion[mark.end() : end].strip()
@@ -49,10 +49,14 @@ def parse(completion: str) -> Parsed:
                     Step(step_idx=len(steps), thought=thought, action=body, option_type=option, option_args=args)
                 )
                 thought = ""
-            case _:
-                found = _ANSWER.match(body)
-                answer = Answer(found.group(1).upper()) if found else None
-    return Parsed(steps, answer)
+    return Parsed(steps, stated_answer(completion))
+
+
+def stated_answer(completion: str) -> Answer | None:
+    """What the last "Final Answer:" says; None without one that can be read."""
+    ends = [mark.end() for mark in _FINAL.finditer(completion)]
+    found = _ANSWER.match(completion, ends[-1]) if ends else None
+    return Answer(found.group(1).upper()) if found else None
 
 
 def parse_action(text: str) -> tuple[str, tuple[int, ...]]:

@@ -1,9 +1,10 @@
 """Verdicts over whole traces.
 
 Contract: `verify` needs only what the trace carries (premises, conclusion, label, steps) and judges it afresh, whatever
-verdicts it holds. Every validity is the kernel's (`logic.proof`); this module only feeds it and counts. A trace is valid
-as a whole (`all_steps_valid`) when every step is, every inference step states its claim, it concludes, a stated final
-answer agrees, and its premises do not contradict each other. Whether the answer matches the label is `correct`.
+verdicts it holds. Every validity is the kernel's (`logic.proof`); this module only feeds it and counts. A trace is
+valid as a whole (`all_steps_valid`) when every step is, every inference step states its claim, it concludes, a stated
+final answer agrees, and its premises are known not to contradict each other. Whether the answer matches the label is
+`correct`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 from sokrates.logic.answer import Answer
 from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Formula, canonical, complement, same, show
+from sokrates.logic.formulas import Formula, canonical, complement, show
 from sokrates.logic.proof import Proof, Theory
 from sokrates.logic.rules import CONCLUDE
 from sokrates.problems.reading import read_sentences
-from sokrates.traces.text import parse
+from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
 from sokrates.verification.published import published_valid
 
@@ -47,7 +48,7 @@ def verify(trace: Trace) -> Trace:
 def _stated(trace: Trace) -> Answer | None:
     """The final answer that the text states; a trace without its text keeps it in `final_answer`."""
     if trace.completion:
-        return parse(trace.completion).final_answer
+        return stated_answer(trace.completion)
     return trace.stated_answer or trace.final_answer
 
 
@@ -69,8 +70,8 @@ def _misquotes(step: Step, proof: Proof) -> int:
     """How many lines the thought quotes in words that they do not say."""
     wrong = 0
     for number, quoted in quotes(step.thought):
-        line = proof.lines[number] if number < len(proof.lines) else None
-        wrong += quoted is None or line is None or not same(quoted, line)
+        line = proof.keys[number] if number < len(proof.keys) else None
+        wrong += quoted is None or canonical(quoted) != line
     return wrong
 
 
@@ -96,12 +97,12 @@ def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
     An UNKNOWN rests on no line: what it explores is not unused.
     """
     premises = len(proof.theory.premises)
-    known: set[Formula] = {canonical(premise) for premise in proof.theory.premises}
+    known = set(proof.theory.keys)
     repeated = 0
-    for line in proof.lines[premises:]:
+    for line in proof.keys[premises:]:
         if line is not None:
-            repeated += canonical(line) in known
-            known.add(canonical(line))
+            repeated += line in known
+            known.add(line)
     if proof.answer in (None, Answer.UNKNOWN):
         return 0, repeated
     conclusion = proof.theory.conclusion
@@ -113,9 +114,8 @@ def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
 
 def _cone(trace: Trace, proof: Proof, goal: Formula, premises: int) -> set[int]:
     """The lines that the first proof of the goal rests on, itself included."""
-    start = next((i for i, line in enumerate(proof.lines) if line is not None and canonical(line) == goal), None)
     used: set[int] = set()
-    stack = [] if start is None else [start]
+    stack = [proof.keys.index(goal)] if goal in proof.keys else []
     while stack:
         line = stack.pop()
         if line not in used:
