@@ -7,6 +7,7 @@ that was killed leaves the partial file, whose complete lines a resumed stage ma
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ import msgspec
 from sokrates.errors import BadRecord, SokratesError
 
 T = TypeVar("T")
+
+_ID = re.compile(rb'"(?:problem_)?id"\s*:\s*"([^"\\]{1,200})"')
 
 
 @dataclass
@@ -86,7 +89,8 @@ def problem_id(line: bytes) -> str | None:
     try:
         named = msgspec.json.decode(line, type=Named)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        found = _ID.search(line)  # the line may be cut off, its id not
+        return found.group(1).decode("utf-8", "replace") if found else None
     return named.problem_id or named.id
 
 
@@ -144,5 +148,5 @@ def read_json(path: str | Path, kind: type[T] | None = None) -> Any:
         raise SokratesError(f"{source}: no such file")
     try:
         return msgspec.json.decode(source.read_bytes(), type=kind if kind is not None else Any)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SokratesError(f"{source}: {error}") from None

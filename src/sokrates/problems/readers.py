@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -146,6 +146,8 @@ def read_problems(
             if set_aside is None:
                 raise
             set_aside.add(bad, raw.decode("utf-8", "replace").strip())
+    if not seen and not (set_aside and set_aside.errors):
+        raise SokratesError(f"{path}: it holds no record; expected one JSON object a line")
 
 
 def _records(path: str | Path) -> Iterator[tuple[int, bytes]]:
@@ -169,6 +171,8 @@ def _problem(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad(jsonl.describe(error, kind), jsonl.problem_id(raw)) from None
     name = record.problem_id if isinstance(record, Plan) else record.id
+    if not name:
+        raise bad("its id is empty: expected one that no other record has")
     try:
         problem = record.problem()
         read_sentences(problem.premises, problem.conclusion)
@@ -178,4 +182,3 @@ def _problem(
         raise bad(f"duplicate id: it already stands in line {seen[name]}", name)
     seen[name] = line
     return problem
-
