@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,11 @@ TRACES, SUMMARY = "traces.jsonl", "summary.json"
 
 
 def verify_file(
-    path: str | Path, output: Path, *, set_aside: jsonl.SetAside | None = None, on_trace: Callable[[], Any] | None = None
+    path: str | Path,
+    output: Path,
+    *,
+    set_aside: jsonl.SetAside | None = None,
+    on_trace: Callable[[], Any] | None = None,
 ) -> dict[str, Any]:
     """Verify a file of traces into a folder; returns the summary. `on_trace` is called after each.
 
@@ -37,10 +41,12 @@ def verify_file(
     if Path(path).resolve() == target.resolve():
         raise SokratesError(f"{target}: the output would overwrite the input; give another --output")
     tally = Tally()
-    finished = iter(_finished(path, target))
+    finished = _finished(path, target)
     encode = msgspec.json.Encoder().encode
     with jsonl.partial_path(target).open("ab") as file:
-        for trace in verified(path, set_aside=set_aside, finished=finished, on_new=lambda t: file.write(encode(t) + b"\n")):
+        for trace in verified(
+            path, set_aside=set_aside, finished=finished, on_new=lambda t: file.write(encode(t) + b"\n")
+        ):
             tally.add(trace)
             if on_trace:
                 on_trace()
@@ -57,11 +63,12 @@ def verified(
     path: str | Path,
     *,
     set_aside: jsonl.SetAside | None = None,
-    finished: Iterator[Trace] = iter(()),
+    finished: Iterable[Trace] = (),
     on_new: Callable[[Trace], Any] | None = None,
 ) -> Iterator[Trace]:
     """The traces of a file with verdicts; those in `finished` are taken from there, `on_new` sees the others."""
     seen: set[int] = set()
+    finished = iter(finished)
     pending = next(finished, None)
     for line, trace in jsonl.read_numbered(path, Trace, set_aside=set_aside):
         key = hash((trace.problem_id, trace.sample))
