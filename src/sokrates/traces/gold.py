@@ -1,7 +1,8 @@
 """Gold traces ("optionize"): the shortest proof the prover finds, in the words that a model learns.
 
 Contract: a gold trace verifies as fully valid or is not made. TRUE and FALSE are shortest proofs; UNKNOWN lists every
-fact that steps can derive about the conclusion's subject and then concludes. A trace longer than `max_steps` is an error.
+fact that steps can derive about the conclusion's subject and then concludes. A trace longer than `max_steps` is an
+error.
 """
 
 from __future__ import annotations
