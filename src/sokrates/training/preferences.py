@@ -1,0 +1,232 @@
+"""Preference pairs from verified traces: for one problem, a proof over a trace that is none.
+
+Contract: it reads verdicts and makes none; what it gives depends on the set of traces, not on their order. Under the
+signal "verified" every chosen trace is valid as a whole. Under "label", the ablation, only the answer counts: chosen
+are right, rejected wrong, and no verdict is looked at.
+
+Which traces. Several with the same text are one, under its lowest sample number. All pairs of a problem share the best
+winner. Winners go by score; ties go to fewer unused steps, then to fewer repeated steps, and what still ties to the
+lowest sample number. Samples are drawn alike, so that last choice knows nothing of content: a padded proof loses by its
+padding, and neither length nor shortness decides between clean ones. (An UNKNOWN rests on no line, so none of its steps
+is unused.) Losers alternate from both ends of the scores, the worst first, then the best that still leaves the gap: the
+plain contrast, and the near miss that looks most like a proof.
+
+What it does not know: whether proofs that come out valid are the shorter ones to begin with. Long traces have more
+places to go wrong, so the summary reports the lengths of both sides, overall and by label.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from sokrates.config import PairsConfig
+from sokrates.errors import SokratesError
+from sokrates.logic.answer import ANSWERS, Answer
+from sokrates.traces.trace import Trace
+
+_ROUNDING = 1e-9
+"""Scores are sums of floating-point numbers: a gap that equals the least one must count."""
+
+Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap"]
+"""Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
+valid as a whole (right, under "label"); all are; or no other is worse by the gap."""
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two completions of one problem, the first better than the second."""
+
+    problem_id: str
+    premises: tuple[str, ...]
+    conclusion: str
+    label: Answer | None
+    chosen: str
+    rejected: str
+    chosen_sample: int
+    rejected_sample: int
+    chosen_score: float
+    rejected_score: float
+    premises_fol: tuple[str, ...] = ()
+    conclusion_fol: str = ""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """Means over the chosen or the rejected traces of all pairs; 0 where there are none."""
+
+    steps: float
+    tokens: float
+    """Completion tokens, 0 in traces that do not say."""
+    unused_steps: float
+    repeated_steps: float
+    correct: float
+    """Share of right answers."""
+
+
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """Both sides of some pairs."""
+
+    pairs: int
+    chosen: Side
+    rejected: Side
+    chosen_shorter: float
+    """Share of the pairs whose chosen trace has fewer steps."""
+    rejected_shorter: float
+    """Share of the pairs whose rejected trace has fewer steps."""
+
+
+class PairsSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made of the traces, and what was left."""
+
+    traces: int
+    problems: int
+    problems_with_pairs: int
+    skipped: dict[Skip, int]
+    pairs: Sides
+    by_label: dict[str, Sides]
+    """By the answers that occur among the pairs, and "none" for problems without a label."""
+
+
+def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair], PairsSummary]:
+    """The pairs of all problems, ordered by problem id, and what became of each problem.
+
+    Errors: SokratesError for a trace that is not verified, has steps but no text, or is there twice, and for traces of
+    one problem that disagree on what the problem is.
+    """
+    by_problem = _by_problem(traces)
+    skipped: Counter[Skip] = Counter()
+    chosen: list[tuple[Trace, Trace]] = []
+    for problem_id in sorted(by_problem):
+        found = _choose(by_problem[problem_id], config)
+        if isinstance(found, str):
+            skipped[found] += 1
+        else:
+            chosen += found
+    labels = [(str(label) if label else "none", label) for label in (*ANSWERS, None)]
+    by_label = {name: [pair for pair in chosen if pair[0].label is label] for name, label in labels}
+    summary = PairsSummary(
+        traces=sum(map(len, by_problem.values())),
+        problems=len(by_problem),
+        problems_with_pairs=len(by_problem) - skipped.total(),
+        skipped=dict(skipped),
+        pairs=_sides(chosen),
+        by_label={name: _sides(part) for name, part in by_label.items() if part},
+    )
+    return [_pair(winner, loser, config) for winner, loser in chosen], summary
+
+
+def score(trace: Trace, config: PairsConfig) -> float:
+    """How good a verified trace is: its share of valid steps, a right answer, and being valid as a whole, weighted.
+
+    Under the signal "label" the right answer alone counts.
+    """
+    if config.signal == "label":
+        return config.correct_bonus * trace.correct
+    valid = sum(step.solver_valid is True for step in trace.steps)
+    share = valid / len(trace.steps) if trace.steps else 0.0
+    bonuses = config.correct_bonus * trace.correct + config.all_valid_bonus * (trace.all_steps_valid is True)
+    return config.validity_weight * share + bonuses
+
+
+def _by_problem(traces: Iterable[Trace]) -> dict[str, list[Trace]]:
+    """The traces of each problem in the order of their samples, checked."""
+    groups: defaultdict[str, dict[int, Trace]] = defaultdict(dict)
+    for trace in traces:
+        where = f"{trace.problem_id}, sample {trace.sample}"
+        group = groups[trace.problem_id]
+        if trace.all_steps_valid is None:
+            raise SokratesError(f"{where}: not verified; expected a trace as `sokrates verify` writes it")
+        if trace.steps and not trace.completion:
+            raise SokratesError(f"{where}: no completion text; expected the text that was generated, to train on it")
+        if trace.sample in group:
+            raise SokratesError(f"{where}: there twice; expected each sample of a problem once")
+        other = next(iter(group.values()), trace)
+        if _stated(trace) != _stated(other):
+            raise SokratesError(f"{where}: another problem than sample {other.sample} has under this id")
+        group[trace.sample] = trace
+    return {problem_id: [group[sample] for sample in sorted(group)] for problem_id, group in groups.items()}
+
+
+def _stated(trace: Trace) -> tuple[object, ...]:
+    """What the model was asked, and the answer it is judged by."""
+    return trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol, trace.label
+
+
+def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[tuple[Trace, Trace]] | Skip:
+    """The (chosen, rejected) pairs of one problem, or why there are none; `samples` in the order of their numbers."""
+    if len(samples) < 2:
+        return "one_sample"
+    distinct = list({trace.completion: trace for trace in reversed(samples)}.values())
+    if len(distinct) < 2:
+        return "identical_completions"
+    winners = [trace for trace in distinct if _wins(trace, config)]
+    losers = [trace for trace in distinct if not _wins(trace, config)]
+    if not winners:
+        return "no_winner"
+    if not losers:
+        return "no_loser"
+    best = min(winners, key=lambda trace: _rank(trace, config))
+    limit = score(best, config) - config.min_gap + _ROUNDING
+    worse = sorted((t for t in losers if score(t, config) <= limit), key=lambda t: (score(t, config), t.sample))
+    if not worse:
+        return "no_gap"
+    return [(best, loser) for loser in _from_both_ends(worse)[: config.max_pairs_per_problem]]
+
+
+def _wins(trace: Trace, config: PairsConfig) -> bool:
+    return trace.correct if config.signal == "label" else trace.all_steps_valid is True
+
+
+def _rank(trace: Trace, config: PairsConfig) -> tuple[float, int, int, int]:
+    """Smaller is better; see the module's contract."""
+    if config.signal == "label":
+        return -score(trace, config), 0, 0, trace.sample
+    return -score(trace, config), trace.unused_steps or 0, trace.repeated_steps or 0, trace.sample
+
+
+def _from_both_ends(items: Sequence[Trace]) -> list[Trace]:
+    """First, last, second, last but one, and so on."""
+    return [items[index // 2] if index % 2 == 0 else items[-1 - index // 2] for index in range(len(items))]
+
+
+def _pair(winner: Trace, loser: Trace, config: PairsConfig) -> Pair:
+    return Pair(
+        problem_id=winner.problem_id,
+        premises=winner.premises,
+        conclusion=winner.conclusion,
+        label=winner.label,
+        chosen=winner.completion,
+        rejected=loser.completion,
+        chosen_sample=winner.sample,
+        rejected_sample=loser.sample,
+        chosen_score=score(winner, config),
+        rejected_score=score(loser, config),
+        premises_fol=winner.premises_fol,
+        conclusion_fol=winner.conclusion_fol,
+    )
+
+
+def _sides(pairs: Sequence[tuple[Trace, Trace]]) -> Sides:
+    return Sides(
+        pairs=len(pairs),
+        chosen=_side([winner for winner, _ in pairs]),
+        rejected=_side([loser for _, loser in pairs]),
+        chosen_shorter=_mean([len(winner.steps) < len(loser.steps) for winner, loser in pairs]),
+        rejected_shorter=_mean([len(loser.steps) < len(winner.steps) for winner, loser in pairs]),
+    )
+
+
+def _side(traces: Sequence[Trace]) -> Side:
+    return Side(
+        steps=_mean([len(trace.steps) for trace in traces]),
+        tokens=_mean([trace.completion_tokens for trace in traces]),
+        unused_steps=_mean([trace.unused_steps or 0 for trace in traces]),
+        repeated_steps=_mean([trace.repeated_steps or 0 for trace in traces]),
+        correct=_mean([trace.correct for trace in traces]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
