@@ -122,17 +122,25 @@ def write(path: str | Path, records: Iterable[Any]) -> int:
 
 
 def read_partial(path: str | Path, kind: type[T]) -> list[T]:
-    """The complete records of a writer that was killed; what follows the last complete line is cut off the file."""
+    """The complete records of a writer that was killed; what follows the last that is whole is cut off the file."""
     partial = partial_path(path)
     if not partial.is_file():
         return []
-    raw = partial.read_bytes()
-    whole = raw[: raw.rfind(b"\n") + 1]
-    if len(whole) < len(raw):
-        with partial.open("r+b") as file:
-            file.truncate(len(whole))
     decoder = msgspec.json.Decoder(kind)
-    return [decoder.decode(line) for line in whole.splitlines() if line.strip()]
+    records: list[T] = []
+    whole = 0
+    with partial.open("r+b") as file:
+        for line in file:
+            try:
+                record = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                break
+            if not line.endswith(b"\n"):
+                break
+            records.append(record)
+            whole += len(line)
+        file.truncate(whole)
+    return records
 
 
 def write_json(path: str | Path, value: Any) -> None:
