@@ -1,8 +1,8 @@
 """Verdicts over whole files: traces in, the same traces with verdicts out, in their order, as a stream.
 
 Contract: memory does not grow with the file but for one hash a trace. The output folder gets `traces.jsonl` and
-`summary.json`, whole or not at all. A verification that was killed goes on behind the traces it had finished, if its
-input still begins with them.
+`summary.json`, whole or not at all. A verification that was killed goes on behind the traces it had finished (which are
+held in memory then), if its input still begins with them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,205 @@
+"""Verification of whole files: their summary, bad records, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import msgspec
+import pytest
+
+from sokrates import jsonl
+from sokrates.errors import BadRecord, SokratesError
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.traces.building import build_trace
+from sokrates.traces.gold import gold_outline, write_outline
+from sokrates.traces.sloppy import sloppy_outline
+from sokrates.traces.trace import Trace
+from sokrates.verification.files import verify_file
+from tests.shared_data import files, needs
+
+PUBLISHED = "sokrates-published-traces/*.jsonl"
+
+
+def some_traces(count: int = 40) -> list[Trace]:
+    """Two samples a problem: a gold one and a sloppy one."""
+    rng = random.Random(1)
+    traces = []
+    for problem in generate(count // 2, GeneratorSettings(), seed=1):
+        outline = gold_outline(problem)
+        for sample, said in enumerate((outline, sloppy_outline(problem, outline, rng, rate=0.6))):
+            trace = build_trace(problem, write_outline(problem, said))
+            trace.sample = sample
+            traces.append(trace)
+    return traces
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in" / "traces.jsonl"
+    jsonl.write(path, some_traces())
+    return path
+
+
+def constant(summary: dict) -> dict:
+    """A summary without what time decides."""
+    return {
+        key: value for key, value in summary.items() if key not in ("timestamp", "elapsed_seconds", "traces_per_second")
+    }
+
+
+def test_the_summary_counts_what_the_traces_say(source, tmp_path):
+    seen = []
+    summary = verify_file(source, tmp_path / "out", on_trace=lambda: seen.append(1))
+    traces = list(jsonl.read(tmp_path / "out" / "traces.jsonl", Trace))
+    steps = [step for trace in traces for step in trace.steps]
+    inferences = [step for step in steps if step.option_type != "CONCLUDE"]
+    assert len(traces) == len(seen) == summary["total_traces"] == 40
+    assert 20 <= summary["valid_traces"] == sum(trace.all_steps_valid for trace in traces) < 40
+    assert summary["correct_traces"] == sum(trace.correct for trace in traces)
+    assert summary["accuracy"] == pytest.approx(summary["correct_traces"] / 40, abs=1e-6)
+    assert summary["trace_validity"] == pytest.approx(summary["valid_traces"] / 40, abs=1e-6)
+    assert summary["total_steps"] == len(steps)
+    assert summary["valid_steps"] == sum(step.solver_valid for step in steps) < len(steps)
+    assert summary["step_validity"] == pytest.approx(summary["valid_steps"] / len(steps), abs=1e-6)
+    assert summary["inference_steps"] == len(inferences)
+    assert summary["entailed_rate"] == pytest.approx(
+        sum(step.entailed is True for step in inferences) / len(inferences), abs=1e-6
+    )
+    assert summary["published_rate"] == pytest.approx(
+        sum(step.published_valid for step in steps) / len(steps), abs=1e-6
+    )
+    assert sum(summary["reasons"].values()) == len(steps) - summary["valid_steps"]
+    assert jsonl.read_json(tmp_path / "out" / "summary.json") == summary
+    assert {"timestamp", "elapsed_seconds", "traces_per_second", "config"} < set(summary)
+
+
+def test_an_empty_file_has_a_summary_of_nothing(tmp_path):
+    (tmp_path / "traces.jsonl").write_bytes(b"")
+    summary = verify_file(tmp_path / "traces.jsonl", tmp_path / "out")
+    assert summary["total_traces"] == summary["accuracy"] == summary["step_validity"] == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.501, 0.93, 1.0])
+def test_a_killed_verification_goes_on_and_ends_the_same(source, tmp_path, share):
+    """Killed in the middle of a line, wherever that is."""
+    whole = verify_file(source, tmp_path / "whole")
+    finished = (tmp_path / "whole" / "traces.jsonl").read_bytes()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / "traces.jsonl.partial").write_bytes(finished[: int(len(finished) * share)])
+    again = verify_file(source, killed)
+    assert (killed / "traces.jsonl").read_bytes() == finished
+    assert constant(again) == constant(whole)
+    assert sorted(path.name for path in killed.iterdir()) == ["summary.json", "traces.jsonl"]
+
+
+def test_what_was_finished_is_not_verified_again(source, tmp_path, monkeypatch):
+    verify_file(source, tmp_path / "out")
+    os.replace(tmp_path / "out" / "traces.jsonl", tmp_path / "out" / "traces.jsonl.partial")
+    monkeypatch.setattr("sokrates.verification.files.verify", lambda trace: pytest.fail("verified again"))
+    assert verify_file(source, tmp_path / "out")["total_traces"] == 40
+
+
+def test_what_is_left_of_another_input_is_not_used(source, tmp_path):
+    whole = verify_file(source, tmp_path / "whole")
+    changed = list(jsonl.read(tmp_path / "whole" / "traces.jsonl", Trace))
+    changed[3].steps[0].thought = "so Sam is a banana."
+    killed = tmp_path / "killed"
+    jsonl.write(killed / "traces.jsonl.partial", changed[:10])
+    assert constant(verify_file(source, killed)) == constant(whole)
+    assert (killed / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
+
+
+def test_verified_traces_verify_to_themselves(source, tmp_path):
+    verify_file(source, tmp_path / "one")
+    verify_file(tmp_path / "one" / "traces.jsonl", tmp_path / "two")
+    assert (tmp_path / "one" / "traces.jsonl").read_bytes() == (tmp_path / "two" / "traces.jsonl").read_bytes()
+
+
+def test_the_input_is_never_overwritten(source):
+    before = source.read_bytes()
+    with pytest.raises(SokratesError, match="would overwrite the input"):
+        verify_file(source, source.parent)
+    with pytest.raises(SokratesError, match="would overwrite the input"):
+        verify_file(source, source.parent / ".." / "in")
+    assert source.read_bytes() == before
+
+
+def spoil(source, position: int, line: bytes) -> None:
+    lines = source.read_bytes().splitlines(keepends=True)
+    source.write_bytes(b"".join([*lines[:position], line + b"\n", *lines[position:]]))
+
+
+def bad_traces() -> dict[str, tuple[bytes, str]]:
+    good = json.loads(msgspec.json.encode(some_traces(2)[0]))
+    duplicate = {**good, "completion": "something else"}
+    return {
+        "truncated": (json.dumps({**good, "problem_id": "bad"}).encode()[:200], r"\(bad\): not a line of JSON"),
+        "premise": (
+            json.dumps({**good, "problem_id": "bad", "premises": ["Max may be red."]}).encode(),
+            r"\(bad\): premise 0: 'Max may be red' is not a sentence of the grammar",
+        ),
+        "label": (
+            json.dumps({**good, "problem_id": "bad", "label": "MAYBE"}).encode(),
+            r"\(bad\): .*'MAYBE'",
+        ),
+        "no steps": (
+            json.dumps({key: value for key, value in {**good, "problem_id": "bad"}.items() if key != "steps"}).encode(),
+            r"\(bad\): .*missing required field `steps`",
+        ),
+        "args": (
+            json.dumps({**good, "problem_id": "bad", "steps": [{**good["steps"][0], "option_args": ["one"]}]}).encode(),
+            r"\(bad\): .*Expected `int`, got `str`",
+        ),
+        "duplicate": (
+            json.dumps(duplicate).encode(),
+            "duplicate trace: sample 0 of this problem",
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", bad_traces())
+def test_a_bad_trace_is_named_or_set_aside(source, tmp_path, kind):
+    whole = verify_file(source, tmp_path / "whole")
+    line, expected = bad_traces()[kind]
+    spoil(source, 6, line)
+    with pytest.raises(BadRecord, match=expected) as error:
+        verify_file(source, tmp_path / "out")
+    assert str(error.value).startswith(f"{source}:7 (")
+    assert not (tmp_path / "out" / "summary.json").exists()
+    summary = verify_file(source, tmp_path / "out", set_aside=jsonl.SetAside(tmp_path / "aside.jsonl"))
+    assert summary["set_aside"] == 1
+    assert len(list(jsonl.read(tmp_path / "aside.jsonl", dict))) == 1
+    assert constant(summary) == {**constant(whole), "set_aside": 1}
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
+
+
+def test_numbers_beyond_all_lines(source, tmp_path):
+    traces = list(jsonl.read(source, Trace))
+    traces[0].steps[0].option_args = (10**30, -(10**30))
+    jsonl.write(source, traces)
+    verify_file(source, tmp_path / "out")
+    judged = next(iter(jsonl.read(tmp_path / "out" / "traces.jsonl", Trace)))
+    assert judged.steps[0].reason == "no_such_line"
+
+
+@needs(PUBLISHED)
+@pytest.mark.parametrize("path", files(PUBLISHED), ids=lambda path: path.stem)
+def test_the_published_traces_are_judged(path, tmp_path):
+    summary = verify_file(path, tmp_path)
+    assert summary["total_traces"] == 10
+    assert summary["valid_traces"] == 0
+    assert summary["step_validity"] < 0.03
+    assert summary["entailed_rate"] > 0.9 and summary["published_rate"] > 0.95
+
+
+@needs("sokrates-published-traces/*iter3*")
+def test_the_published_rule_is_rebuilt_step_by_step(tmp_path):
+    (path,) = files("sokrates-published-traces/*iter3*")
+    verify_file(path, tmp_path)
+    stored = [step.solver_valid for trace in jsonl.read(path, Trace) for step in trace.steps]
+    rebuilt = [step.published_valid for trace in jsonl.read(tmp_path / "traces.jsonl", Trace) for step in trace.steps]
+    assert len(stored) == 364
+    assert rebuilt == stored

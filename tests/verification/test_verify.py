@@ -1,0 +1,197 @@
+"""Verdicts over whole traces: what makes one valid, and what is counted beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sokrates.logic.answer import Answer
+from sokrates.problems import Problem
+from sokrates.problems.reading import UnreadableSentence
+from sokrates.traces.building import build_trace
+from sokrates.traces.trace import Step, Trace
+from sokrates.verification.verify import verify
+
+PREMISES = ("Max is a wumpus.", "Every wumpus is a yumpus.", "Yumpuses are red.")
+PONENS = '<Option type="MODUS_PONENS" args="[{}, {}]" />'
+TRUE, FALSE, UNKNOWN = (f'<Option type="CONCLUDE" args="[{n}]" />' for n in range(3))
+
+YUMPUS = ("Max is a wumpus (line 0) and every wumpus is a yumpus (line 1), so Max is a yumpus.", PONENS.format(0, 1))
+RED = ("Max is a yumpus (line 3) and yumpuses are red (line 2), so Max is red.", PONENS.format(3, 2))
+
+
+def verified(*steps, answer="TRUE", conclusion="Max is red.", label=Answer.TRUE, premises=PREMISES) -> Trace:
+    text = "\n".join(f"Thought: {thought}\nAction: {action}" for thought, action in steps)
+    if answer:
+        text += f"\n\nFinal Answer: {answer}"
+    return verify(build_trace(Problem(problem_id="p", premises=premises, conclusion=conclusion, label=label), text))
+
+
+def test_a_proof():
+    trace = verified(YUMPUS, RED, ("so the answer is TRUE.", TRUE))
+    assert trace.all_steps_valid and trace.correct and trace.invalid_reason is None
+    assert trace.final_answer is Answer.TRUE
+    assert [step.formula for step in trace.steps] == ["yumpus(Max)", "red(Max)", None]
+    assert [step.claim for step in trace.steps] == ["yumpus(Max)", "red(Max)", None]
+    assert [step.entailed for step in trace.steps] == [True, True, None]
+    assert [step.published_valid for step in trace.steps] == [True, True, True]
+    assert (trace.valid_step_count, trace.total_step_count, trace.num_steps) == (3, 3, 3)
+    assert (trace.unused_steps, trace.repeated_steps, trace.claims_missing, trace.misquotes) == (0, 0, 0, 0)
+
+
+def test_no_conclude_means_no_answer():
+    trace = verified(YUMPUS, RED)
+    assert trace.final_answer is None and not trace.correct and not trace.all_steps_valid
+    assert trace.invalid_reason == "it does not conclude"
+    assert trace.valid_step_count == 2
+
+
+def test_no_steps_at_all():
+    trace = verified(answer="TRUE")
+    assert not trace.all_steps_valid and not trace.correct and trace.final_answer is None
+
+
+@pytest.mark.parametrize("stated", ["FALSE", "UNKNOWN"])
+def test_a_final_answer_that_differs(stated):
+    trace = verified(YUMPUS, RED, ("", TRUE), answer=stated)
+    assert all(step.solver_valid for step in trace.steps)
+    assert not trace.all_steps_valid
+    assert trace.final_answer is Answer.TRUE and trace.correct
+    assert trace.invalid_reason == f"the final answer says {stated}, CONCLUDE TRUE"
+
+
+def test_a_trace_may_leave_its_final_answer_out():
+    assert verified(YUMPUS, RED, ("", TRUE), answer="").all_steps_valid
+
+
+def test_a_claim_is_needed_at_every_inference():
+    trace = verified(("Two lines give it.", PONENS.format(0, 1)), RED, ("", TRUE))
+    assert all(step.solver_valid for step in trace.steps)
+    assert trace.claims_missing == 1
+    assert not trace.all_steps_valid
+    assert trace.invalid_reason == "an inference step states no claim"
+
+
+def test_right_and_unproved():
+    trace = verified(YUMPUS, ("", TRUE))
+    assert trace.correct and not trace.all_steps_valid
+    assert [step.solver_valid for step in trace.steps] == [True, False]
+
+
+def test_valid_and_labelled_otherwise():
+    trace = verified(YUMPUS, RED, ("", TRUE), label=Answer.FALSE)
+    assert trace.all_steps_valid and not trace.correct
+
+
+def test_without_a_label_nothing_is_correct():
+    trace = verified(YUMPUS, RED, ("", TRUE), label=None)
+    assert trace.all_steps_valid and not trace.correct
+    assert trace.steps[-1].published_valid is False
+
+
+def test_contradictory_premises_make_no_valid_trace():
+    premises = (*PREMISES, "Max is not red.")
+    for steps in ([("", FALSE)], [(RED[0], PONENS.format(4, 2)), ("", FALSE)]):
+        trace = verified(*steps, premises=premises, answer="FALSE", label=Answer.FALSE)
+        assert trace.steps[-1].solver_valid
+        assert not trace.all_steps_valid
+    assert verified(("", FALSE), premises=premises, answer="").invalid_reason == "the premises contradict each other"
+
+
+def test_premises_that_may_contradict_each_other_make_no_valid_trace():
+    hidden = ("Everything that is red and kind is mad.", "Max is red.", "Max is kind.", "Max is not mad.")
+    trace = verified(("", TRUE), premises=hidden)
+    assert trace.steps[0].solver_valid and not trace.all_steps_valid
+    assert trace.invalid_reason == "whether the premises contradict each other is not decided"
+
+
+def test_one_invalid_step_makes_the_trace_invalid_though_the_proof_goes_round_it():
+    trace = verified(("so Max is red.", PONENS.format(0, 2)), YUMPUS, (RED[0], PONENS.format(4, 2)), ("", TRUE))
+    assert [step.solver_valid for step in trace.steps] == [False, True, True, True]
+    assert not trace.all_steps_valid
+    assert trace.invalid_reason == "a step is invalid"
+    assert trace.steps[0].reason == "antecedent_mismatch"
+    assert trace.steps[0].entailed is True
+
+
+def test_steps_after_conclude():
+    trace = verified(YUMPUS, RED, ("", TRUE), ("", TRUE), YUMPUS)
+    assert [step.reason for step in trace.steps[3:]] == ["after_conclusion"] * 2
+    assert not trace.all_steps_valid and trace.correct
+
+
+def test_unused_and_repeated_steps_are_counted():
+    premises = (*PREMISES, "Every wumpus is kind.")
+    kind = ("so Max is kind.", PONENS.format(0, 3))
+    trace = verified(kind, YUMPUS, YUMPUS, (RED[0], PONENS.format(5, 2)), ("", TRUE), premises=premises)
+    assert trace.all_steps_valid
+    assert (trace.unused_steps, trace.repeated_steps) == (2, 1)
+    said = verified(
+        ("so Max is a wumpus.", '<Option type="AND_INTRO" args="[0, 0]" />'), ("", TRUE), conclusion="Max is a wumpus."
+    )
+    assert (said.unused_steps, said.repeated_steps) == (1, 1)
+
+
+def test_an_unknown_leaves_nothing_unused():
+    trace = verified(YUMPUS, ("so the answer is UNKNOWN.", UNKNOWN), conclusion="Max is mad.", answer="UNKNOWN")
+    assert trace.all_steps_valid and trace.unused_steps == 0
+
+
+def test_misquotes_are_counted_and_are_no_reason():
+    wrong = YUMPUS[0].replace("every wumpus", "every zumpus")
+    beyond = RED[0].replace("line 3", "line 99")
+    trace = verified((wrong, YUMPUS[1]), (beyond, RED[1]), ("", TRUE))
+    assert trace.all_steps_valid
+    assert trace.misquotes == 2
+
+
+def test_verifying_again_changes_nothing():
+    trace = verified(YUMPUS, ("so Max is mad.", RED[1]), ("", TRUE), answer="FALSE")
+    before = repr(trace)
+    assert repr(verify(trace)) == before
+
+
+def test_verdicts_that_a_trace_brings_along_count_for_nothing():
+    trace = verified(YUMPUS, ("so Max is mad.", RED[1]), ("", TRUE))
+    wanted = repr(trace)
+    trace.all_steps_valid, trace.correct, trace.valid_step_count, trace.invalid_reason = True, False, 99, None
+    for step in trace.steps:
+        step.solver_valid, step.reason, step.formula = True, None, "red(Max)"
+    assert repr(verify(trace)) == wanted
+
+
+def test_a_trace_without_its_text_is_judged_by_its_steps():
+    step = Step(step_idx=0, thought="", action="", option_type="CONCLUDE", option_args=(0,))
+    trace = Trace(
+        problem_id="p",
+        premises=PREMISES,
+        conclusion="Max is a wumpus.",
+        label=Answer.TRUE,
+        final_answer=Answer.FALSE,
+        correct=False,
+        num_steps=1,
+        steps=[step],
+    )
+    assert verify(trace).invalid_reason == "the final answer says FALSE, CONCLUDE TRUE"
+    assert verify(trace).invalid_reason == "the final answer says FALSE, CONCLUDE TRUE"
+
+
+@pytest.mark.parametrize("args", [(-1, 0), (0, -3), (10**30, 0), (3, 1), (0,) * 1000])
+def test_lines_that_are_not_there(args):
+    step = Step(step_idx=0, thought="so Max is a yumpus.", action="", option_type="MODUS_PONENS", option_args=args)
+    trace = build_trace(Problem(problem_id="p", premises=PREMISES, conclusion="Max is red."), "")
+    trace.steps = [step]
+    assert not verify(trace).steps[0].solver_valid
+
+
+def test_a_sentence_outside_the_grammar_is_an_error_that_quotes_it():
+    with pytest.raises(UnreadableSentence, match=r"premise 0: 'Max may be red'.*not a sentence of the grammar"):
+        verified(("", TRUE), premises=("Max may be red.",))
+    with pytest.raises(UnreadableSentence, match=r"the conclusion: 'Perhaps'"):
+        verified(("", TRUE), conclusion="Perhaps.")
+
+
+def test_hundreds_of_steps_take_no_time():
+    """A model that joins its last line with itself for ever, without a claim."""
+    steps = [("", f'<Option type="AND_INTRO" args="[{n}, {max(0, n - 1)}]" />') for n in range(2, 400)]
+    trace = verified(*steps)
+    assert trace.valid_step_count == len(steps)
