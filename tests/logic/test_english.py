@@ -237,13 +237,11 @@ def test_any_text_is_read_or_refused(text):
     assert isinstance(read(text), Reading | Unreadable)
 
 
-SOUP = st.lists(
-    st.sampled_from(
-        "Max Sally 7 every each all no Everything that is are not a an and , belongs belong to does do it the "
-        "case wumpus wumpuses red kind prime number numbers".split()
-    ),
-    max_size=12,
-)
+JUMBLE = """
+Max Sally 7 every each all no Everything that is are not a an and , belongs belong to does do it the case
+wumpus wumpuses red kind prime number numbers
+"""
+SOUP = st.lists(st.sampled_from(JUMBLE.split()), max_size=12)
 
 
 @settings(max_examples=1000)
