@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from sokrates.engines.text import Decoder
+from sokrates.models import load_tokenizer
+
+
+def test_pieces_join_to_the_text(tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model))
+    decoder = Decoder(tokenizer)
+    said = ' Thought: "x" ,  so .\n\nFinal Answer: TRUE\n  [12]'
+    ids = tokenizer.encode(said)
+    assert decoder.text(ids) == said
+    assert "".join(decoder.piece(token) for token in ids) == said
+
+
+def test_parts_of_characters_keep_the_ascii_around_them(tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model))
+    decoder = Decoder(tokenizer)
+    ids = tokenizer.encode("a日b\n")
+    assert decoder.text(ids) == "a日b\n"
+    assert [c for c in "".join(map(decoder.piece, ids)) if c.isascii()] == ["a", "b", "\n"]
+
+
+def test_special_tokens_have_no_text(tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model))
+    decoder = Decoder(tokenizer)
+    assert decoder.piece(tokenizer.eos_token_id) == decoder.text([tokenizer.eos_token_id]) == ""
