@@ -156,6 +156,7 @@ class SFTConfig(Section):
     """Supervised fine-tuning on gold traces."""
 
     num_epochs: int = Field(default=3, ge=1, description="Most passes over the traces; early stopping may end sooner.")
+    max_steps: int = Field(default=0, ge=0, description="Exactly this many optimizer steps; 0 counts by epochs.")
     batch_size: int = Field(default=4, ge=1, description="Rows of a batch on one device; packed where packing is on.")
     gradient_accumulation_steps: int = Field(default=8, ge=1, description="Batches before one optimizer step.")
     learning_rate: float = Field(default=2e-5, gt=0, le=1, description="Peak learning rate.")
@@ -267,21 +268,22 @@ class LoopConfig(Section):
 class PretrainConfig(Section):
     """Training the small embedded model from nothing, on generated problems."""
 
-    layers: int = Field(default=6, ge=1, description="Transformer layers.")
-    hidden: int = Field(default=256, ge=8, description="Width of the residual stream.")
-    heads: int = Field(default=4, ge=1, description="Attention heads.")
-    kv_heads: int = Field(default=2, ge=1, description="Key and value heads, shared by groups of attention heads.")
+    layers: int = Field(default=5, ge=1, description="Transformer layers.")
+    hidden: int = Field(default=288, ge=8, description="Width of the residual stream.")
+    heads: int = Field(default=9, ge=1, description="Attention heads.")
+    kv_heads: int = Field(default=3, ge=1, description="Key and value heads, shared by groups of attention heads.")
     intermediate: int = Field(default=768, ge=8, description="Width inside the feed-forward layers.")
     vocab_size: int = Field(default=1024, ge=512, description="Most entries of the tokenizer, all bytes among them.")
     hops_min: int = Field(default=1, ge=1, le=10, description="Fewest rule applications in a proof.")
     hops_max: int = Field(default=5, ge=1, le=10, description="Most rule applications in a proof.")
-    noise: float = Field(default=0.5, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
+    noise: float = Field(default=0.3, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
     noise_per_step: float = Field(default=0.3, ge=0, le=1, description="Share of the steps broken in such a trace.")
-    steps: int = Field(default=10_000, ge=1, description="Optimizer steps.")
-    seconds: float = Field(default=600, gt=0, description="Time limit; training ends at the sooner of the two.")
-    batch_tokens: int = Field(default=16384, ge=1024, description="Tokens of a batch, padding included.")
+    repeats: int = Field(default=4, ge=1, description="Times that each document is read.")
+    steps: int = Field(default=100_000, ge=1, description="Optimizer steps.")
+    seconds: float = Field(default=525, gt=0, description="Time limit; training ends at the sooner of the two.")
+    batch_tokens: int = Field(default=32768, ge=1024, description="Tokens of a batch, padding included.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Peak learning rate.")
-    num_workers: int = Field(default=7, ge=0, description="Processes that make problems; one alone starves a GPU.")
+    num_workers: int = Field(default=12, ge=0, description="Processes that make problems; one alone starves a GPU.")
     logging_steps: int = Field(default=100, ge=1, description="Optimizer steps between two log lines.")
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the weights and the problems.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from sokrates.logic.answer import Answer
+from sokrates.problems import Problem
 
 
 class Step(msgspec.Struct, kw_only=True):
@@ -64,3 +65,15 @@ class Trace(msgspec.Struct, kw_only=True):
     repeated_steps: int | None = None
     claims_missing: int | None = None
     misquotes: int | None = None
+
+    def problem(self) -> Problem:
+        """The problem that the trace carries."""
+        return Problem(
+            problem_id=self.problem_id,
+            premises=self.premises,
+            conclusion=self.conclusion,
+            label=self.label,
+            premises_fol=self.premises_fol,
+            conclusion_fol=self.conclusion_fol,
+            hops=self.hops,
+        )

@@ -1,8 +1,8 @@
 """Pretraining of the embedded model, from nothing, on text of our own generator.
 
 Contract: problems are drawn without end from seeds that no other stage uses; a share of the traces is sloppy (see
-`traces.sloppy`), so the result reasons plausibly but not soundly. Problems whose content hash ends in `RESERVED` are left
-out here, and evaluation problems can be drawn from those alone. The loss is on all tokens. It does not resume.
+`traces.sloppy`), so the result reasons plausibly but not soundly. Reserved problems (see `problems.splits`) are left
+out, and evaluation problems are drawn from those alone. The loss is on all tokens. It does not resume.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sokrates import jsonl
 from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.problems.splits import is_reserved
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.prompt import PromptStyle, build_prompt, encode_completion, encode_prompt
 from sokrates.traces.sloppy import sloppy_outline
@@ -33,17 +35,17 @@ logger = logging.getLogger(__name__)
 
 STYLE = PromptStyle(instructions=False)
 MAX_LENGTH = 1024
-_CHUNK = 2048
+_CHUNK = 512
 _BUCKET = 64
 
 
 def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
-    """Problems with the text of a trace, without end, from one of many independent streams."""
+    """Problems with the text of a trace, without end, from one of many independent streams: easy ones first."""
     rng = random.Random(f"pretrain/{config.seed}/{stream}")
     for part in count():
-        settings = GeneratorSettings(config.hops_min, config.hops_max, distractors=rng.choice((1.0, 1.0, 2.0)))
+        settings = _curriculum(config, part, rng)
         for problem in generate(_CHUNK, settings, seed=part, prefix=f"pretrain-{config.seed}-{stream}"):
-            if is_reserved(problem.content_hash):
+            if is_reserved(problem):
                 continue
             outline = gold_outline(problem)
             if rng.random() < config.noise:
@@ -51,9 +53,12 @@ def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
             yield problem, write_outline(problem, outline)
 
 
-def is_reserved(content_hash: str) -> bool:
-    """One problem in sixteen is kept out of pretraining, whatever the seed: what has never been seen."""
-    return content_hash.endswith("0")
+def _curriculum(config: PretrainConfig, part: int, rng: random.Random) -> GeneratorSettings:
+    """Short proofs in small ontologies for the first parts of a stream; then all sizes, short ones a little oftener."""
+    if part < 4:
+        return GeneratorSettings(config.hops_min, min(config.hops_min + part // 2, config.hops_max), distractors=0.5)
+    hops_max = config.hops_max if rng.random() < 0.6 else min(config.hops_min + 2, config.hops_max)
+    return GeneratorSettings(config.hops_min, hops_max, distractors=rng.choice((0.5, 1.0, 1.0, 2.0)))
 
 
 def make_tokenizer(config: PretrainConfig, sample: int = 4000) -> PreTrainedTokenizerFast:
@@ -63,7 +68,10 @@ def make_tokenizer(config: PretrainConfig, sample: int = 4000) -> PreTrainedToke
 
 
 class Batches:
-    """An endless torch data set of right-padded batches, each of about `batch_tokens` tokens of like length."""
+    """An endless torch data set of right-padded batches, each of about `batch_tokens` tokens of like length.
+
+    Every document comes `repeats` times, spread over as many rounds: making problems is slower than a GPU.
+    """
 
     def __init__(self, config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> None:
         self.config, self.tokenizer = config, tokenizer
@@ -74,9 +82,10 @@ class Batches:
         info = get_worker_info()
         source = documents(self.config, info.id if info else 0)
         rng = random.Random(info.id if info else 0)
+        pool: deque[list[list[int]]] = deque(maxlen=self.config.repeats)
         while True:
-            rows = sorted((self._encode(*next(source)) for _ in range(_CHUNK)), key=len)
-            batches = list(self._cut(rows))
+            pool.append([self._encode(*next(source)) for _ in range(_CHUNK)])
+            batches = list(self._cut(sorted((row for chunk in pool for row in chunk), key=len)))
             rng.shuffle(batches)
             yield from batches
 
@@ -131,7 +140,7 @@ def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> Any
 
 
 def learning_rate_share(done: float) -> float:
-    """Warm up over the first 2%, hold, and fall linearly to nothing over the last 40% (done: share of the run, 0 to 1)."""
+    """Rise over the first 2%, hold, and fall linearly over the last 40% (`done`: share of the run, 0 to 1)."""
     return min(1.0, done / 0.02, (1.0 - done) / 0.4)
 
 
@@ -155,7 +164,7 @@ def pretrain(
     import torch
     from torch.utils.data import DataLoader, IterableDataset
 
-    class Endless(Batches, IterableDataset):  # type: ignore[misc]
+    class Endless(Batches, IterableDataset):
         pass
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -177,7 +186,9 @@ def pretrain(
             group["lr"] = config.learning_rate * learning_rate_share(done)
         with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
             loss = model(
-                input_ids=ids.to(device, non_blocking=True), labels=labels.to(device, non_blocking=True), use_cache=False
+                input_ids=ids.to(device, non_blocking=True),
+                labels=labels.to(device, non_blocking=True),
+                use_cache=False,
             ).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

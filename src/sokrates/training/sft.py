@@ -149,6 +149,7 @@ def make_trainer(
         **arguments(model, staging),
         **evaluation,
         num_train_epochs=config.num_epochs,
+        max_steps=config.max_steps or -1,
         per_device_train_batch_size=rows,
         per_device_eval_batch_size=rows,
         gradient_accumulation_steps=accumulation,

@@ -1,0 +1,473 @@
+"""The program `sokrates`: one command a stage.
+
+Contract: results go to standard output or the named files, news and progress to standard error. Exit status 0 when the
+work was done, 2 for what the user can mend (one message, no traceback), 130 when interrupted. Everything heavy is
+imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sokrates.cli_options import given, options
+from sokrates.config import (
+    Config,
+    DataConfig,
+    DPOConfig,
+    EvaluationConfig,
+    GenerationConfig,
+    LoopConfig,
+    PairsConfig,
+    SFTConfig,
+    dump,
+    load,
+)
+from sokrates.console import print_table, progress, say, trace_progress
+from sokrates.errors import SokratesError
+
+if TYPE_CHECKING:
+    from sokrates.jsonl import SetAside
+    from sokrates.problems import Problem
+    from sokrates.traces.trace import Trace
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class Program(click.Group):
+    """Turns the project's errors into a message and exit status 2; commands are listed in the order of the pipeline."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SokratesError as error:
+            raise click.ClickException(str(error)) from None
+
+
+click.ClickException.exit_code = 2
+
+
+def configured(command: Command) -> Command:
+    """The options that every configured command has: a file, dotted overrides, and a dry run."""
+    command = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(command)
+    command = click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")(command)
+    return click.option("--config", "config_file", type=_FILE, help="YAML file under the options.")(command)
+
+
+def skips_bad(command: Command) -> Command:
+    return click.option("--skip-bad", is_flag=True, help="Set unusable records aside in a file of their own.")(command)
+
+
+def resolve(params: dict[str, Any], *sections: str) -> Config:
+    """The configuration: file, then overrides, then the options that were given. Ends the program on a dry run."""
+    options_given = [override for section in sections for override in given(section, params)]
+    config = load(params["config_file"], [*params["overrides"], *options_given])
+    if params["dry_run"]:
+        click.echo(dump(config), nl=False)
+        raise SystemExit(0)
+    return config
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="sokrates")
+def main() -> None:
+    """Train language models to prove: every step of a trace is checked by a sound symbolic solver.
+
+    \b
+    sokrates demo                                          the whole loop on a laptop, with the embedded model
+    sokrates data generate --num-problems 500 --output problems.jsonl
+    sokrates optionize problems.jsonl --output gold.jsonl
+    sokrates sft --model embedded --data gold.jsonl --output outputs/sft
+    sokrates generate --model outputs/sft --data problems.jsonl --output outputs/traces
+    sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
+    """
+
+
+@main.group()
+def data() -> None:
+    """Make problems, or read those of a data set."""
+
+
+@data.command("generate")
+@click.option("--hops", nargs=2, type=int, default=(1, 5), show_default=True, help="Fewest and most hops.")
+@click.option("--num-problems", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@options(DataConfig, "entities", "distractors", "label_mix")
+@click.option("--output", type=_FILE, required=True, help="JSON lines.")
+def data_generate(
+    hops: tuple[int, int],
+    num_problems: int,
+    seed: int,
+    entities: int | None,
+    distractors: float | None,
+    label_mix: tuple[float, float, float] | None,
+    output: Path,
+) -> None:
+    """Make PrOntoQA-style problems, each label checked by the solver.
+
+    \b
+    sokrates data generate --hops 1 5 --num-problems 1000 --seed 7 --output problems.jsonl
+    """
+    from sokrates import jsonl
+    from sokrates.problems.generator import GeneratorSettings, generate
+
+    chosen = {"entities": entities, "distractors": distractors, "mix": label_mix}
+    settings = GeneratorSettings(*hops, **{key: value for key, value in chosen.items() if value})  # type: ignore[arg-type]
+    with progress("problems", num_problems, "problems") as advance:
+        written = jsonl.write(output, _watched(generate(num_problems, settings, seed), advance))
+    say(f"{written} problems in {output}")
+
+
+@data.command("import")
+@click.option("--format", "format_", type=click.Choice(["prontoqa", "logic-lm", "plan"]), required=True)
+@click.argument("input_", metavar="INPUT", type=_FILE)
+@click.option("--output", type=_FILE, required=True, help="JSON lines.")
+@skips_bad
+def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> None:
+    """Read a data set's own format; every label is checked against what the premises entail.
+
+    \b
+    sokrates data import --format prontoqa dev_base.jsonl --output problems.jsonl
+    """
+    from sokrates import jsonl
+    from sokrates.problems.readers import read_problems
+
+    aside = _aside(output, skip_bad)
+    problems = list(read_problems(input_, format_, set_aside=aside))
+    jsonl.write(output, problems)
+    say(f"{len(problems)} problems in {output}")
+    _report_aside(aside)
+    _report_labels(problems)
+
+
+@main.command()
+@click.argument("problems", type=_FILE)
+@click.option("--output", type=_FILE, required=True, help="JSON lines of verified traces.")
+@options(GenerationConfig, "max_steps")
+@skips_bad
+def optionize(problems: Path, output: Path, max_steps: int | None, skip_bad: bool) -> None:
+    """Write gold traces: the shortest proof of each problem, verified.
+
+    \b
+    sokrates optionize problems.jsonl --output gold.jsonl
+    """
+    from sokrates import jsonl
+    from sokrates.traces.optionize import optionize as gold_traces
+    from sokrates.verification.verify import verify
+
+    aside = _aside(output, skip_bad)
+    loaded = _problems(problems, aside)
+    wrong = _report_labels(loaded)
+    unsolved: list[tuple[str, str]] = []
+    limit = max_steps or GenerationConfig().max_steps
+    valid = 0
+    with progress("optionize", len(loaded), "problems") as advance:
+        watched = _watched(loaded, advance)
+        traces = [verify(trace) for trace in gold_traces(watched, max_steps=limit, unsolved=unsolved)]
+        valid = sum(trace.all_steps_valid is True for trace in traces)
+        jsonl.write(output, traces)
+    for problem_id, reason in unsolved:
+        say(f"no gold trace: {problem_id}: {reason}")
+    _report_aside(aside)
+    click.echo(
+        f"{len(loaded)} problems: {len(loaded) - wrong} labels agree, {wrong} differ; "
+        f"{len(traces)} gold traces, {valid} of them valid; {len(unsolved)} unsolved"
+    )
+    if valid < len(traces):
+        raise SokratesError("a gold trace does not verify: that is an error of this program")
+
+
+@main.command()
+@click.option("--model", help="embedded, a hub name, a model folder, or an adapter folder to train on.")
+@click.option("--data", "data_file", type=_FILE, required=True, help="Gold traces, as optionize writes them.")
+@click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
+@options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
+@configured
+def sft(**params: Any) -> None:
+    """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
+
+    \b
+    sokrates sft --model embedded --data gold.jsonl --output outputs/sft
+    sokrates sft --model Qwen/Qwen3-8B --data gold.jsonl --output outputs/sft sft.lora.r=32
+    """
+    config = resolve(params, "", "sft")
+    from sokrates import jsonl
+    from sokrates.traces.trace import Trace
+    from sokrates.training.stages import fine_tune
+
+    _use_threads(config)
+    traces = list(jsonl.read(params["data_file"], Trace))
+    result = fine_tune(traces, config.model, config, params["output"])
+    best = min((loss.loss for loss in result.heldout_losses), default=float("nan"))
+    say(f"{result.examples} traces, {result.steps} steps, held-out loss {best:.4f}; adapter in {params['output']}")
+
+
+@main.command()
+@click.option("--model", help="embedded, a hub name, a model folder, or an adapter folder.")
+@click.option("--data", "data_file", type=_FILE, required=True, help="Problems, as data writes them.")
+@click.option("--output", type=_FOLDER, required=True, help="Folder for traces.jsonl and summary.json.")
+@options(
+    GenerationConfig,
+    "num_problems",
+    "samples_per_problem",
+    "max_steps",
+    "temperature",
+    "top_p",
+    "max_thought_tokens",
+    "max_action_tokens",
+    "max_batch",
+    "seed",
+    "engine",
+    "solver_type",
+)
+@configured
+@skips_bad
+def generate(**params: Any) -> None:
+    """Sample traces from a model and verify every step as they come.
+
+    \b
+    sokrates generate --model outputs/sft --data problems.jsonl --output outputs/traces \\
+        --num-problems 1500 --samples-per-problem 4 --temperature 0.7
+    """
+    config = resolve(params, "", "trace_generation")
+    from sokrates.asking import load_asker
+    from sokrates.generation import generate_traces, select
+
+    aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
+    generation = config.trace_generation
+    problems = select(_problems(params["data_file"], aside), generation.num_problems, generation.seed)
+    _report_aside(aside)
+    _use_threads(config)
+    asker = load_asker(config.model, config)
+    with trace_progress("generate", len(problems) * generation.samples_per_problem) as on_trace:
+        summary = generate_traces(problems, asker, generation, params["output"], config, on_trace=on_trace)
+    _echo_summary(summary, params["output"])
+
+
+@main.command()
+@click.argument("traces", type=_FILE)
+@click.option("--output", type=_FOLDER, required=True, help="Folder for traces.jsonl and summary.json.")
+@skips_bad
+def verify(traces: Path, output: Path, skip_bad: bool) -> None:
+    """Check every step of a file of traces, afresh.
+
+    \b
+    sokrates verify outputs/traces/traces.jsonl --output outputs/verified
+    """
+    from sokrates.verification.files import verify_file
+
+    aside = _aside(output / "traces.jsonl", skip_bad)
+    with progress("verify", None, "traces") as advance:
+        summary = verify_file(traces, output, set_aside=aside, on_trace=advance)
+    _report_aside(aside)
+    _echo_summary(summary, output)
+
+
+@main.command()
+@click.argument("traces", type=_FILE)
+@click.option("--output", type=_FILE, required=True, help="JSON lines of preference pairs.")
+@options(PairsConfig, "min_gap", "max_pairs_per_problem", "signal")
+@configured
+def pairs(**params: Any) -> None:
+    """Turn verified traces into preference pairs: a fully valid trace over a worse one of the same problem.
+
+    \b
+    sokrates pairs outputs/traces/traces.jsonl --output pairs.jsonl
+    """
+    config = resolve(params, "preference_pairs")
+    from sokrates import jsonl
+    from sokrates.traces.trace import Trace
+    from sokrates.training.preferences import build_pairs
+
+    found, summary = build_pairs(jsonl.read(params["traces"], Trace), config.preference_pairs)
+    jsonl.write(params["output"], found)
+    _echo_json(summary)
+
+
+@main.command()
+@click.option("--traces", type=_FILE, help="Verified traces, as generate writes them.")
+@click.option("--pairs", "pairs_file", type=_FILE, help="Or preference pairs, as pairs writes them.")
+@click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
+@click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
+@options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "seed")
+@configured
+def dpo(**params: Any) -> None:
+    """Train an adapter to prefer proofs, with DPO.
+
+    \b
+    sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
+    """
+    config = resolve(params, "", "dpo")
+    from sokrates import jsonl
+    from sokrates.traces.trace import Trace
+    from sokrates.training.preferences import Pair, build_pairs
+    from sokrates.training.stages import prefer
+
+    if (params["traces"] is None) == (params["pairs_file"] is None):
+        raise SokratesError("give either --traces or --pairs")
+    if params["pairs_file"]:
+        found = list(jsonl.read(params["pairs_file"], Pair))
+    else:
+        found, summary = build_pairs(jsonl.read(params["traces"], Trace), config.preference_pairs)
+        _echo_json(summary)
+    _use_threads(config)
+    result = prefer(found, config.model, config, params["output"])
+    say(
+        f"{len(found)} pairs, {result.steps} steps, first loss {result.loss_at_start:.4f}; adapter in {params['output']}"
+    )
+
+
+@main.command()
+@click.option("--model", help="embedded, a hub name, a model folder, or an adapter folder.")
+@click.option("--data", "data_file", type=_FILE, required=True, help="Problems, as data writes them.")
+@click.option("--output", type=_FOLDER, required=True, help="Folder for traces, summary and results.json.")
+@options(EvaluationConfig, "problems", "temperature")
+@configured
+@skips_bad
+def evaluate(**params: Any) -> None:
+    """Measure a model on problems: accuracy, sound validity and their intervals, by hops and by label.
+
+    \b
+    sokrates evaluate --model outputs/dpo --data dev.jsonl --output outputs/evaluation --problems 200
+    """
+    config = resolve(params, "", "evaluation")
+    from sokrates.asking import load_asker
+    from sokrates import evaluation
+    from sokrates.generation import select
+    from sokrates.metrics import breakdown
+    from sokrates.report.table import results_table
+
+    aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
+    problems = select(_problems(params["data_file"], aside), config.evaluation.problems, config.evaluation.seed)
+    _report_aside(aside)
+    _use_threads(config)
+    asker = load_asker(config.model, config)
+    with trace_progress("evaluate", len(problems)) as on_trace:
+        row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace)
+    print_table(results_table([row, *evaluation.reference_rows(problems)]))
+    print_table(results_table(breakdown(row)))
+
+
+@main.command()
+@options(LoopConfig, "output", "num_iterations")
+@click.option("--model", help="embedded, a hub name, or a model folder.")
+@configured
+def loop(**params: Any) -> None:
+    """Run SFT and then the loop: generate, verify, pair, train, evaluate, again and again. Goes on where it stopped.
+
+    \b
+    sokrates loop --config configs/training.yaml --output outputs/oak oak_loop.num_iterations=3
+    """
+    _run_loop(resolve(params, "", "oak_loop"))
+
+
+@main.command()
+@options(LoopConfig, "output")
+@configured
+def demo(**params: Any) -> None:
+    """Run the whole loop on a CPU with the embedded model, in minutes.
+
+    \b
+    sokrates demo
+    sokrates demo oak_loop.num_iterations=3 data.loop_problems=400
+    """
+    params["config_file"] = params["config_file"] or _demo_config()
+    _run_loop(resolve(params, "oak_loop"))
+
+
+@main.command()
+@click.option("--output", type=_FOLDER, required=True, help="Model folder.")
+@configured
+def pretrain(**params: Any) -> None:
+    """Make the embedded model from nothing (on a GPU, minutes).
+
+    \b
+    sokrates pretrain --output outputs/embedded pretrain.seconds=540 pretrain.num_workers=15
+    """
+    config = resolve(params, "pretrain")
+    from sokrates.training.pretrain import pretrain as train
+
+    result = train(
+        config.pretrain,
+        params["output"],
+        on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
+    )
+    say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
+
+
+def _run_loop(config: Config) -> None:
+    from sokrates.oak import run
+    from sokrates.report.table import differences_table, results_table
+
+    _use_threads(config)
+    results = run(config)
+    print_table(results_table([*results.rows, *results.references]))
+    print_table(differences_table(results.differences))
+    say(f"run folder: {config.oak_loop.output}")
+
+
+def _demo_config() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("sokrates"))) / "configs" / "demo.yaml"
+
+
+def _problems(path: Path, aside: SetAside | None) -> list[Problem]:
+    from sokrates.problems.readers import read_problems
+
+    return list(read_problems(path, "plan", set_aside=aside))
+
+
+def _watched(records: Any, advance: Callable[..., None]) -> Any:
+    for record in records:
+        yield record
+        advance()
+
+
+def _aside(output: Path, skip_bad: bool) -> SetAside | None:
+    from sokrates.jsonl import SetAside
+
+    return SetAside(output.with_name(f"{output.stem}.set-aside.jsonl")) if skip_bad else None
+
+
+def _report_aside(aside: SetAside | None) -> None:
+    if aside is not None:
+        count = aside.close()
+        say(f"{count} records set aside" + (f" in {aside.path}" if count else ""))
+
+
+def _report_labels(problems: Sequence[Problem]) -> int:
+    """Name the problems whose labels cannot be right; returns how many."""
+    from sokrates.problems.labels import label_error
+
+    errors = [error for problem in problems if (error := label_error(problem))]
+    for error in errors:
+        say(f"label: {error}")
+    return len(errors)
+
+
+def _use_threads(config: Config) -> None:
+    if config.hardware.num_threads:
+        import torch
+
+        torch.set_num_threads(config.hardware.num_threads)
+
+
+def _echo_summary(summary: dict[str, Any], output: Path) -> None:
+    shown = ("total_traces", "accuracy", "step_validity", "trace_validity", "entailed_rate", "published_rate")
+    click.echo("  ".join(f"{key} {summary[key]:.4g}" for key in shown))
+    say(f"traces and summary in {output}")
+
+
+def _echo_json(record: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(record), indent=2).decode())

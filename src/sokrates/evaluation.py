@@ -1,0 +1,69 @@
+"""The evaluation stage: a model on problems it has not seen, measured with intervals.
+
+Contract: each problem is asked once, greedily unless configured otherwise; the folder gets the verified traces, their
+summary, and `results.json` with the one row. Differences between stages are paired over the same problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from sokrates import jsonl, metrics
+from sokrates.config import Config, EvaluationConfig
+from sokrates.generation import Asker, OnTrace, generate_traces
+from sokrates.logic.answer import ANSWERS, Answer
+from sokrates.logic.rules import CONCLUDE
+from sokrates.metrics import Difference, Row
+from sokrates.problems import Problem
+from sokrates.traces.building import build_trace
+from sokrates.traces.text import render, render_action
+from sokrates.traces.trace import Trace
+from sokrates.verification.files import TRACES
+from sokrates.verification.verify import verify
+
+RESULTS = "results.json"
+
+
+def evaluate(
+    problems: Sequence[Problem],
+    asker: Asker,
+    stage: str,
+    output: Path,
+    config: Config,
+    *,
+    on_trace: OnTrace | None = None,
+) -> Row:
+    """The row of one model on these problems. Errors: as `generate_traces`; SokratesError for a problem without label."""
+    once = {"samples_per_problem": 1, "num_problems": 0, "temperature": config.evaluation.temperature}
+    generation = config.trace_generation.model_copy(update=once)
+    generate_traces(problems, asker, generation, output, config, on_trace=on_trace)
+    row = metrics.stage_row(stage, jsonl.read(output / TRACES, Trace))
+    jsonl.write_json(output / RESULTS, [row])
+    return row
+
+
+def reference_rows(problems: Sequence[Problem]) -> list[Row]:
+    """What a model that always answers UNKNOWN, and one that guesses, would score on these problems."""
+    return metrics.reference_rows(problems, _lone_conclude_valid)
+
+
+def _lone_conclude_valid(problem: Problem, answer: Answer) -> bool:
+    action = render_action(CONCLUDE, [ANSWERS.index(answer)])
+    return verify(build_trace(problem, render([("", action)], answer))).all_steps_valid is True
+
+
+def differences(traces_of: Mapping[str, Sequence[Trace]], config: EvaluationConfig) -> list[Difference]:
+    """From each stage to the next, and from SFT to each later one, over the same problems."""
+    stages = list(traces_of)
+    compared = list(pairwise(stages))
+    if "sft" in stages:
+        compared += [("sft", later) for later in stages[stages.index("sft") + 2 :]]
+    return [
+        difference
+        for before, after in compared
+        for difference in metrics.differences(
+            before, traces_of[before], after, traces_of[after], samples=config.bootstrap_samples, seed=config.seed
+        )
+    ]

@@ -1,0 +1,257 @@
+"""The Options-and-Knowledge loop: SFT, then generate, verify, pair, train and evaluate, again and again.
+
+Contract: the run folder says all: the configuration, the splits, each iteration's traces, pairs and adapter, an
+evaluation of every stage on the same unseen problems, `results.json` (a row a stage), `references.json` (what always
+answering UNKNOWN, and guessing, would score), `differences.json` and `timings.json`. A loop that was killed goes on
+where it stopped: every stage knows its inputs and is done once.
+
+    data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
+    sft/          the first adapter
+    iter1/        traces/  pairs.jsonl  pairs.json  adapter/
+    evaluation/   base/  sft/  iter1/ …
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+from sokrates import jsonl, stage
+from sokrates.asking import load_asker
+from sokrates.config import Config, DataConfig
+from sokrates.console import say, trace_progress
+from sokrates.errors import SokratesError
+from sokrates.evaluation import differences, evaluate, reference_rows
+from sokrates.generation import generate_traces, select
+from sokrates.metrics import Difference, Row
+from sokrates.problems import Problem
+from sokrates.problems.generator import GeneratorSettings
+from sokrates.problems.labels import label_error
+from sokrates.problems.readers import read_problems
+from sokrates.problems.splits import generated_split, without
+from sokrates.traces.optionize import optionize
+from sokrates.traces.trace import Trace
+from sokrates.training.preferences import build_pairs
+from sokrates.training.stages import fine_tune, prefer
+from sokrates.verification.files import TRACES
+from sokrates.verification.verify import verify
+
+RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
+
+
+@dataclass
+class Results:
+    """What a run found: a row a stage, the reference rows, and the differences between stages."""
+
+    rows: list[Row] = field(default_factory=list)
+    references: list[Row] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+
+@dataclass
+class Splits:
+    """Problems that share nothing: to learn from, to sample in each iteration, and to evaluate on."""
+
+    train: list[Problem]
+    iterations: list[list[Problem]]
+    evaluation: list[Problem]
+
+
+class Run:
+    """One run folder and its stages, in the order of the story that `run` tells."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.root = Path(config.oak_loop.output)
+        self.results = Results()
+        self.timings: dict[str, float] = {}
+        self.traces_of: dict[str, list[Trace]] = {}
+        """The evaluation traces of each stage, for differences over the same problems."""
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
+
+    def begin(self) -> None:
+        """Claim the run folder. Errors: SokratesError where it was begun with another configuration."""
+        settings = self.config.model_dump(exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True})
+        stage.begin(self.root, settings, self.config)
+        if self.config.oak_loop.num_iterations and self.config.trace_generation.samples_per_problem < 2:
+            raise SokratesError(
+                "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
+            )
+        if self.config.oak_loop.num_iterations and self.config.trace_generation.temperature == 0:
+            raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
+
+    def splits(self) -> Splits:
+        """Make or read the splits, drop what two of them share, check the labels, and write them down."""
+        data = self.config.data
+        evaluation = _evaluation_problems(data)
+        train, sampled = _training_problems(data, self.config.oak_loop.num_iterations)
+        train, lost = without(train, evaluation)
+        taken = [*evaluation] if data.train_file else [*evaluation, *train]
+        iterations = []
+        for problems in sampled:
+            kept, dropped = without(problems, taken)
+            iterations.append(kept)
+            lost += dropped
+        say(f"splits: {len(train)} to train on, {len(evaluation)} to evaluate on, {lost} collisions left out")
+        for problem in [*train, *evaluation]:
+            if error := label_error(problem):
+                say(f"label: {error}")
+        jsonl.write(self.root / "data" / "train.jsonl", train)
+        jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
+        for index, problems in enumerate(iterations, start=1):
+            jsonl.write(self.root / "data" / f"iter{index}.jsonl", problems)
+        return Splits(train, iterations, evaluation)
+
+    def gold(self, problems: Sequence[Problem]) -> list[Trace]:
+        """The verified gold traces of the training problems."""
+        unsolved: list[tuple[str, str]] = []
+        limit = self.config.trace_generation.max_steps
+        traces = [verify(trace) for trace in optionize(problems, max_steps=limit, unsolved=unsolved)]
+        for problem_id, reason in unsolved:
+            say(f"no gold trace: {problem_id}: {reason}")
+        jsonl.write(self.root / "data" / "gold.jsonl", traces)
+        return traces
+
+    def evaluate(self, name: str, model: str, problems: Sequence[Problem]) -> None:
+        """Add a stage's row: greedy on the evaluation problems."""
+        folder = self.root / "evaluation" / name
+        with self.timed("evaluate"), trace_progress(f"evaluate {name}", len(problems)) as on_trace:
+            asker = load_asker(model, self.config)
+            row = evaluate(problems, asker, name, folder, self.config, on_trace=on_trace)
+        self.results.rows.append(row)
+        self.traces_of[name] = list(jsonl.read(folder / TRACES, Trace))
+        jsonl.write_json(self.root / RESULTS, self.results.rows)
+
+    def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
+        """Fresh verified traces of an iteration's problems."""
+        generation = self.config.trace_generation.model_copy(
+            update={"seed": self.config.trace_generation.seed + index, "num_problems": 0}
+        )
+        folder = self.root / name / "traces"
+        total = len(problems) * generation.samples_per_problem
+        with self.timed("generate"), trace_progress(f"{name}: generate", total) as on_trace:
+            asker = load_asker(model, self.config)
+            generate_traces(problems, asker, generation, folder, self.config, on_trace=on_trace)
+        return list(jsonl.read(folder / TRACES, Trace))
+
+    def dpo(self, name: str, traces: Sequence[Trace], model: str) -> tuple[str, int]:
+        """One DPO round; returns the new adapter and its optimizer steps."""
+        pairs, summary = build_pairs(traces, self.config.preference_pairs)
+        jsonl.write(self.root / name / "pairs.jsonl", pairs)
+        jsonl.write_json(self.root / name / "pairs.json", summary)
+        say(f"{name}: {len(pairs)} preference pairs")
+        folder = self.root / name / "adapter"
+        with self.timed("dpo"):
+            result = prefer(pairs, model, self.config, folder)
+        return str(folder), result.steps
+
+    def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
+        """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
+        config = self.config
+        if max_steps:
+            more = {"max_steps": max_steps, "early_stopping_patience": 0, "heldout_fraction": 0.0}
+            config = config.model_copy(update={"sft": config.sft.model_copy(update=more)})
+        folder = self.root / name
+        with self.timed("sft"):
+            result = fine_tune(traces, model, config, folder)
+        say(f"{name}: {result.steps} steps on {result.examples} traces")
+        return str(folder)
+
+    def finish(self, problems: Sequence[Problem]) -> Results:
+        """Write down what was found; the run folder is whole from here on."""
+        self.results.references = reference_rows(problems)
+        self.results.differences = differences(self.traces_of, self.config.evaluation)
+        jsonl.write_json(self.root / RESULTS, self.results.rows)
+        jsonl.write_json(self.root / REFERENCES, self.results.references)
+        jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
+        jsonl.write_json(self.root / TIMINGS, self.timings)
+        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
+        return self.results
+
+
+def run(config: Config) -> Results:
+    """The whole loop; see the module's contract."""
+    this = Run(config)
+    this.begin()
+    with this.timed("data"):
+        splits = this.splits()
+        gold = this.gold(splits.train)
+    this.evaluate("base", config.model, splits.evaluation)
+    start = this.sft("sft", gold, config.model)
+    this.evaluate("sft", start, splits.evaluation)
+    model, steps = start, 0
+    for index, problems in enumerate(splits.iterations, start=1):
+        name = f"iter{index}"
+        traces = this.sample(name, model, problems, index)
+        model, taken = this.dpo(name, traces, model)
+        steps += taken
+        this.evaluate(name, model, splits.evaluation)
+    for baseline in config.oak_loop.baselines:
+        _BASELINES[baseline](this, splits, gold, start, steps)
+    return this.finish(splits.evaluation)
+
+
+def _sft_plus(this: Run, splits: Splits, gold: list[Trace], start: str, steps: int) -> None:
+    """The first adapter trained on for as many steps as DPO took, on gold traces: is it only the extra training?"""
+    this.evaluate("sft+", this.sft("sft+", gold, start, max_steps=max(1, steps)), splits.evaluation)
+
+
+def _rft(this: Run, splits: Splits, gold: list[Trace], start: str, steps: int) -> None:
+    """SFT on the verified samples in place of DPO, in as many iterations and steps (rejection fine-tuning)."""
+    model, rounds = start, len(splits.iterations)
+    for index, problems in enumerate(splits.iterations, start=1):
+        name = f"rft/iter{index}"
+        traces = this.sample(name, model, problems, index)
+        model = this.sft(f"{name}/adapter", _best(traces), model, max_steps=max(1, steps // rounds))
+    this.evaluate("rft", model, splits.evaluation)
+
+
+_BASELINES: dict[str, Callable[[Run, Splits, list[Trace], str, int], None]] = {"sft+": _sft_plus, "rft": _rft}
+
+
+def _best(traces: Sequence[Trace]) -> list[Trace]:
+    """The fully valid traces, one of each text."""
+    kept = {(trace.problem_id, trace.completion): trace for trace in traces if trace.all_steps_valid}
+    return list(kept.values())
+
+
+def _settings(data: DataConfig) -> GeneratorSettings:
+    return GeneratorSettings(
+        data.hops_min,
+        data.hops_max,
+        mix=(data.label_mix[0], data.label_mix[1], data.label_mix[2]),
+        entities=data.entities,
+        distractors=data.distractors,
+    )
+
+
+def _evaluation_problems(data: DataConfig) -> list[Problem]:
+    if data.eval_file:
+        problems = list(read_problems(data.eval_file))
+        return select(problems, min(data.eval_problems, len(problems)), data.seed)
+    return generated_split(data.eval_problems, _settings(data), data.seed, name="eval", reserved=True)
+
+
+def _training_problems(data: DataConfig, rounds: int) -> tuple[list[Problem], list[list[Problem]]]:
+    """Problems for SFT, and those of each iteration: new ones, or drawn again from the file."""
+    if data.train_file:
+        problems = list(read_problems(data.train_file))
+        size = min(data.loop_problems, len(problems))
+        train = select(problems, min(data.train_problems, len(problems)), data.seed)
+        return train, [select(problems, size, data.seed + index) for index in range(1, rounds + 1)]
+    settings = _settings(data)
+    train = generated_split(data.train_problems, settings, data.seed, name="train", reserved=False)
+    sampled = [
+        generated_split(data.loop_problems, settings, data.seed, name=f"iter{index}", reserved=False)
+        for index in range(1, rounds + 1)
+    ]
+    return train, sampled

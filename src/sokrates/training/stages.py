@@ -1,0 +1,75 @@
+"""The two training stages as the command line and the loop run them: from records and a model's name to an adapter.
+
+Contract: the output folder holds the adapter, its tokenizer, `prompt.json` (the style it was trained with, its base's
+where that has one) and `training.json`; what a killed stage left behind is never read as whole.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from sokrates import models
+from sokrates.config import Config
+from sokrates.errors import SokratesError
+from sokrates.traces.prompt import PromptStyle
+from sokrates.traces.trace import Trace
+from sokrates.training.dpo import DPOResult, train_dpo
+from sokrates.training.examples import examples, pair_ids
+from sokrates.training.preferences import Pair
+from sokrates.training.sft import SFTResult, train_sft
+
+
+def default_style(config: Config) -> PromptStyle:
+    """The configured style, for models that bring none."""
+    return PromptStyle(**config.prompt.model_dump())
+
+
+def fine_tune(
+    traces: Sequence[Trace], model_name: str, config: Config, output: Path, *, progress: bool = True
+) -> SFTResult:
+    """SFT of a model (a new adapter) or of an adapter (trained on) on traces; some are held out by the seed.
+
+    Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
+    """
+    paths = models.resolve(model_name)
+    tokenizer = models.load_tokenizer(model_name)
+    style = models.style(paths, default_style(config))
+    prepared = list(examples(traces, tokenizer, style))
+    random.Random(config.sft.seed).shuffle(prepared)
+    heldout = round(len(prepared) * config.sft.heldout_fraction)
+    if len(prepared) - heldout < 1:
+        raise SokratesError(
+            f"{len(prepared)} traces to train on, {heldout} of them held out: expected at least one more"
+        )
+    model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
+    style.save(output)
+    return train_sft(
+        model,
+        tokenizer,
+        prepared[heldout:],
+        config.sft,
+        output,
+        base_name=paths.base_name,
+        heldout=prepared[:heldout],
+        progress=progress,
+    )
+
+
+def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path, *, progress: bool = True) -> DPOResult:
+    """DPO of an adapter on preference pairs, its frozen self the reference.
+
+    Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
+    """
+    paths = models.resolve(model_name)
+    if paths.adapter is None:
+        raise SokratesError(f"{model_name}: DPO trains on from an adapter; make one first with `sokrates sft`")
+    if not pairs:
+        raise SokratesError("no preference pairs: the traces hold no problem with both a valid and a worse trace")
+    tokenizer = models.load_tokenizer(model_name)
+    style = models.style(paths, default_style(config))
+    prepared = list(pair_ids(pairs, tokenizer, style))
+    model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
+    style.save(output)
+    return train_dpo(model, tokenizer, prepared, config.dpo, output, base_name=paths.base_name, progress=progress)
