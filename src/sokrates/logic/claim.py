@@ -26,14 +26,11 @@ _QUOTE_AFTER = re.compile(r"\b(?:line|premise) (\d{1,9}) \(([^()]+)\)", re.IGNOR
 _CONNECTIVE = re.compile(r"[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
 
 
-def marked_text(thought: str) -> str | None:
-    """What stands after the last marker, or None without a marker."""
-    found = _last_marker(thought)
-    return None if found is None else _bare(thought[found.end() :])
-
-
-def _last_marker(thought: str) -> re.Match[str] | None:
-    return max(_MARKER.finditer(thought), key=re.Match.start, default=None)
+@lru_cache(maxsize=1 << 16)
+def _parts(thought: str) -> tuple[str, str | None]:
+    """What stands before the last marker, and behind it (None without a marker)."""
+    last = max(_MARKER.finditer(thought), key=re.Match.start, default=None)
+    return (thought, None) if last is None else (thought[: last.start()], _bare(thought[last.end() :]))
 
 
 def _bare(text: str) -> str:
@@ -46,7 +43,7 @@ def _bare(text: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def claim_of(thought: str) -> Claim:
     """The claim of an inference step's thought."""
-    marked = marked_text(thought)
+    _, marked = _parts(thought)
     reading = read(_bare(thought) if marked is None else marked)
     if isinstance(reading, Reading):
         return reading.formula
@@ -56,7 +53,7 @@ def claim_of(thought: str) -> Claim:
 @lru_cache(maxsize=1 << 16)
 def concluded_of(thought: str) -> Answer | Claim:
     """What a CONCLUDE's thought claims: an answer by name, a formula, Unreadable, or None."""
-    marked = marked_text(thought)
+    _, marked = _parts(thought)
     named = _ANSWER.fullmatch(_bare(thought) if marked is None else marked)
     return Answer(named.group(1).upper()) if named else claim_of(thought)
 
@@ -67,8 +64,7 @@ def quotes(thought: str) -> tuple[tuple[int, Formula | None], ...]:
 
     Gives (line, formula), the formula None where the quoted words are no sentence.
     """
-    marker = _last_marker(thought)
-    given = thought if marker is None else thought[: marker.start()]
+    given, _ = _parts(thought)
     found = [(int(number), words) for number, words in _QUOTE_AFTER.findall(given)] or _quoted_before(given)
     return tuple((n, r.formula if isinstance(r := read(words), Reading) else None) for n, words in found)
 

@@ -75,6 +75,7 @@ class Closure:
         self._unsatisfiable_rules = any(
             literal.negated() in self.reach(literal) and literal in self.reach(literal.negated())
             for literal in list(self.edges)
+            if literal.positive
         )
         self.consistent = self._consistent()
         """Whether the premises have a model; None where that is not decided."""

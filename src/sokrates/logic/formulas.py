@@ -24,10 +24,11 @@ class Const:
 Term = Var | Const
 
 
-class _Hashed:
-    """A value that computes its hash once: formulas are the keys of every cache."""
+class _Node:
+    """A formula remembers its hash and its canonical form: both are asked for at every step."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_canonical", "_hash")
+    _canonical: Formula
     _hash: int
 
     def __hash__(self) -> int:
@@ -40,36 +41,36 @@ class _Hashed:
 
 
 @dataclass(frozen=True, slots=True)
-class Atom(_Hashed):
+class Atom(_Node):
     predicate: str
     args: tuple[Term, ...]
-    __hash__ = _Hashed.__hash__
+    __hash__ = _Node.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Not(_Hashed):
+class Not(_Node):
     body: Formula
-    __hash__ = _Hashed.__hash__
+    __hash__ = _Node.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class And(_Hashed):
+class And(_Node):
     parts: tuple[Formula, ...]
-    __hash__ = _Hashed.__hash__
+    __hash__ = _Node.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Implies(_Hashed):
+class Implies(_Node):
     antecedent: Formula
     consequent: Formula
-    __hash__ = _Hashed.__hash__
+    __hash__ = _Node.__hash__
 
 
 @dataclass(frozen=True, slots=True)
-class Forall(_Hashed):
+class Forall(_Node):
     var: Var
     body: Formula
-    __hash__ = _Hashed.__hash__
+    __hash__ = _Node.__hash__
 
 
 Formula = Atom | Not | And | Implies | Forall
@@ -137,10 +138,14 @@ def constants(formula: Formula) -> frozenset[Const]:
             return constants(antecedent) | constants(consequent)
 
 
-@lru_cache(maxsize=1 << 17)
 def canonical(formula: Formula) -> Formula:
     """The representative of a formula's class under `same`: bound names by depth, ∧ flat, sorted, without repeats."""
-    return _sorted(rename_apart(formula, ""))
+    try:
+        return formula._canonical
+    except AttributeError:
+        found = _sorted(_rename(formula, "", 0, {}))
+        object.__setattr__(formula, "_canonical", found)
+        return found
 
 
 def _sorted(formula: Formula) -> Formula:
@@ -171,7 +176,7 @@ def _rename(formula: Formula, tag: str, depth: int, names: Substitution) -> Form
     # All old names are replaced at once, in the atoms, so that a new name can capture none of them.
     match formula:
         case Atom():
-            return substitute(formula, names)
+            return substitute(formula, names) if names else formula
         case Not(body):
             return Not(_rename(body, tag, depth, names))
         case And(parts):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sokrates.logic.formulas import (
     And,
     Const,
+    Forall,
     Formula,
     Implies,
     Not,
@@ -61,7 +62,7 @@ def _with_rule(cited: Sequence[Formula], name: str) -> list[tuple[Formula, tuple
     """Both readings of two lines as (fact, implication), in either order. The implication's names are set apart."""
     ways = []
     for fact, rule in (cited, cited[::-1]):
-        if found := _implication(rename_apart(rule, "r")):
+        if isinstance(rule, Forall | Implies) and (found := _implication(rename_apart(rule, "r"))):
             ways.append((fact, *found))
     if not ways:
         raise Refusal(Reason.WRONG_SHAPE, f"{name} needs an implication; neither {_list(cited)} is one")
@@ -122,15 +123,9 @@ def _univ_instantiation(cited: Sequence[Formula], claim: Formula | None, constan
         return _distinct([substitute(body.body, {variables[0]: constant}) for constant in sorted(constants, key=str)])  # type: ignore[union-attr]
     for depth in range(1, len(variables) + 1):
         body = body.body  # type: ignore[union-attr]
-        for binding in match_formula(body, claim, variables[:depth]):
-            if len(binding) == depth or not _free_in(body, [v for v in variables[:depth] if v not in binding]):
-                return [claim]
+        if any(True for _ in match_formula(body, claim, variables[:depth])):
+            return [claim]
     raise Refusal(Reason.CLAIM_DIFFERS, f"{show(claim)} is not an instance of {show(cited[0])}")
-
-
-def _free_in(formula: Formula, variables: Sequence[Var]) -> bool:
-    """Whether any of these variables (bound nowhere inside) occurs."""
-    return any(substitute(formula, {v: Const("#probe")}) != formula for v in variables)
 
 
 def _and_intro(cited: Sequence[Formula], claim: Formula | None, constants: Collection[Const]) -> list[Formula]:

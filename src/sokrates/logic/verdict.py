@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sokrates.logic.formulas import Formula
 
@@ -27,8 +27,7 @@ class Reason(StrEnum):
     AFTER_CONCLUSION = "after_conclusion"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`formula` is what a valid step derived (None for CONCLUDE); an invalid one has a reason and a sentence."""
 
     valid: bool
