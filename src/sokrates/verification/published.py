@@ -15,13 +15,13 @@ from sokrates.logic.proof import Theory
 from sokrates.logic.rules import CONCLUDE
 from sokrates.traces.trace import Step
 
-_FIRST_STATEMENT = re.compile(r"\b([A-Z][A-Za-z]*|\d+) is (not )?(?:an? )?([a-z]+)")
+FIRST_STATEMENT = re.compile(r"\b([A-Z][A-Za-z]*|\d+) is (not )?(?:an? )?([a-z]+)")
 
 
 def published_valid(step: Step, theory: Theory, label: Answer | None) -> bool:
     """Whether the weak rule accepts a step."""
     if step.option_type == CONCLUDE:
         return label is not None and step.option_args == (ANSWERS.index(label),)
-    found = _FIRST_STATEMENT.search(step.thought)
+    found = FIRST_STATEMENT.search(step.thought)
     reading = read(found.group()) if found else None
     return isinstance(reading, Reading) and theory.closure.entails(reading.formula) is True
