@@ -32,7 +32,6 @@ from sokrates.errors import SokratesError
 if TYPE_CHECKING:
     from sokrates.jsonl import SetAside
     from sokrates.problems import Problem
-    from sokrates.traces.trace import Trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -321,7 +320,8 @@ def dpo(**params: Any) -> None:
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
     say(
-        f"{len(found)} pairs, {result.steps} steps, first loss {result.loss_at_start:.4f}; adapter in {params['output']}"
+        f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "
+        f"adapter in {params['output']}"
     )
 
 
@@ -339,8 +339,8 @@ def evaluate(**params: Any) -> None:
     sokrates evaluate --model outputs/dpo --data dev.jsonl --output outputs/evaluation --problems 200
     """
     config = resolve(params, "", "evaluation")
-    from sokrates.asking import load_asker
     from sokrates import evaluation
+    from sokrates.asking import load_asker
     from sokrates.generation import select
     from sokrates.metrics import breakdown
     from sokrates.report.table import results_table

@@ -35,7 +35,10 @@ def evaluate(
     *,
     on_trace: OnTrace | None = None,
 ) -> Row:
-    """The row of one model on these problems. Errors: as `generate_traces`; SokratesError for a problem without label."""
+    """The row of one model on these problems.
+
+    Errors: as `generate_traces`; SokratesError for a problem without a label.
+    """
     once = {"samples_per_problem": 1, "num_problems": 0, "temperature": config.evaluation.temperature}
     generation = config.trace_generation.model_copy(update=once)
     generate_traces(problems, asker, generation, output, config, on_trace=on_trace)

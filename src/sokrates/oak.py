@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from sokrates import jsonl, stage
 from sokrates.asking import load_asker
 from sokrates.config import Config, DataConfig
