@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from benchmarks.machine import PROJECT, describe
+from benchmarks.machine import PROJECT, VERIFICATION, describe
 from sokrates import jsonl
 from sokrates.logic import claim, english, formulas
 from sokrates.logic.answer import ANSWERS
@@ -137,7 +137,7 @@ def main(problems: int, samples: int, repetitions: int, output: Path) -> None:
         "sokrates": ours,
         "published_way": plain,
         "ratio": round(ours["steps_per_second"] / plain["steps_per_second"], 1),
-        "machine": describe("msgspec"),
+        "machine": describe("msgspec", code=VERIFICATION),
     }
     jsonl.write_json(output, result)
     print(f"{'':24}{'steps/s':>10}{'by CPU time':>14}{'µs/step':>10}")
