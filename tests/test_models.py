@@ -66,6 +66,10 @@ def test_an_adapter_folder(base, adapter):
     trained = models.load_model(str(adapter), device="cpu", trainable=True)
     assert {"lora" in name for name, p in trained.named_parameters() if p.requires_grad} == {True}
     assert torch.equal(logits(trained), logits(model))
+    for trainable, dtype in ((False, torch.bfloat16), (True, torch.float32)):
+        model = models.load_model(str(adapter), device="cpu", dtype="bfloat16", trainable=trainable)
+        assert {p.dtype for name, p in model.named_parameters() if "lora" in name} == {dtype}
+        assert {p.dtype for name, p in model.named_parameters() if "lora" not in name} == {torch.bfloat16}
 
 
 def test_the_embedded_model_and_its_adapters_can_be_moved(embedded, adapter):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import MistralConfig, MistralForCausalLM
 
 from sokrates.engines.attention import NAME, grouped_attention, use_grouped_attention
 from sokrates.models import load_model
@@ -31,3 +32,6 @@ def test_models_it_does_not_suit_are_left_alone(tmp_path):
     sliding = tiny.build(tmp_path / "sliding", use_sliding_window=True, sliding_window=8, max_window_layers=1)
     model = load_model(str(sliding), device="cpu")
     assert not use_grouped_attention(model) and model.config._attn_implementation == "sdpa"
+    shape = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1, "intermediate_size": 8}
+    mistral = MistralForCausalLM(MistralConfig(vocab_size=8, hidden_size=8, sliding_window=4, **shape))
+    assert not use_grouped_attention(mistral), "it has windows without naming its layers' types"

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from tokenizers import Tokenizer, decoders
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Metaspace
+from transformers import PreTrainedTokenizerFast
+
 from sokrates.engines.text import Decoder
 from sokrates.models import load_tokenizer
 
@@ -11,6 +16,16 @@ def test_pieces_join_to_the_text(tiny_model):
     ids = tokenizer.encode(said)
     assert decoder.text(ids) == said
     assert "".join(decoder.piece(token) for token in ids) == said
+
+
+def test_pieces_keep_the_space_that_some_tokenizers_drop_from_a_first_token():
+    words = {"▁Final": 0, "▁Answer": 1, ":": 2, "▁TRUE": 3, "▁": 4}
+    words_only = Tokenizer(WordLevel(words, unk_token="▁"))
+    words_only.pre_tokenizer, words_only.decoder = Metaspace(), decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words_only, clean_up_tokenization_spaces=False)
+    assert tokenizer.decode([3]) == "TRUE"
+    decoder = Decoder(tokenizer)
+    assert "".join(map(decoder.piece, [0, 1, 2, 3])) == " Final Answer: TRUE"
 
 
 def test_parts_of_characters_keep_the_ascii_around_them(tiny_model):
