@@ -1,0 +1,103 @@
+"""The generation stage: order, resume, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from tests.tiny import build
+
+from sokrates import jsonl
+from sokrates.asking import load_asker
+from sokrates.config import Config, load
+from sokrates.errors import SokratesError
+from sokrates.generation import generate_traces, select
+from sokrates.problems import Problem
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.traces.trace import Trace
+
+PROBLEMS = list(generate(3, GeneratorSettings(1, 2, distractors=0.0), seed=3))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Config:
+    model = build(tmp_path_factory.mktemp("model"), window=2048)
+    return load(
+        None,
+        [
+            f"model={model}",
+            "prompt.instructions=false",
+            "trace_generation.max_steps=1",
+            "trace_generation.max_thought_tokens=20",
+            "trace_generation.max_action_tokens=10",
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def asker(config):
+    return load_asker(config.model, config)
+
+
+def test_traces_come_in_the_order_of_problems_and_samples(config, asker, tmp_path):
+    summary = generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+    traces = list(jsonl.read(tmp_path / "traces.jsonl", Trace))
+    assert [(t.problem_id, t.sample) for t in traces] == [(p.problem_id, s) for p in PROBLEMS for s in (0, 1)]
+    assert summary["total_traces"] == 6
+    assert summary["completion_tokens"] == sum(t.completion_tokens for t in traces) > 0
+    assert all(t.all_steps_valid is not None and t.label is not None and t.finish_reason for t in traces)
+
+
+def test_a_killed_stage_goes_on_and_ends_equal(config, asker, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    generate_traces(PROBLEMS, asker, config.trace_generation, whole, config)
+
+    class Killed(Exception):
+        pass
+
+    seen: list[Trace] = []
+
+    def kill_after_two(trace: Trace) -> None:
+        seen.append(trace)
+        if len(seen) == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        generate_traces(PROBLEMS, asker, config.trace_generation, killed, config, on_trace=kill_after_two)
+    assert not (killed / "traces.jsonl").exists()
+    partial = killed / "traces.jsonl.partial"
+    partial.write_bytes(partial.read_bytes() + b'{"problem_id": "cut in the mid')
+    summary = generate_traces(PROBLEMS, asker, config.trace_generation, killed, config)
+    assert summary["resumed_traces"] == 2
+    assert (killed / "traces.jsonl").read_bytes() == (whole / "traces.jsonl").read_bytes()
+    assert not partial.exists()
+
+
+def test_a_finished_stage_is_not_done_again(config, asker, tmp_path):
+    first = generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+
+    def never(_: Trace) -> None:
+        raise AssertionError("sampled again")
+
+    assert generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config, on_trace=never) == first
+
+
+def test_a_folder_of_other_settings_is_refused(config, asker, tmp_path):
+    generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+    other = config.trace_generation.model_copy(update={"seed": 1})
+    with pytest.raises(SokratesError, match="begun with other settings.*generation was"):
+        generate_traces(PROBLEMS, asker, other, tmp_path, config)
+
+
+def test_a_prompt_beyond_the_window_names_its_problem(config, asker, tmp_path):
+    long = Problem(problem_id="long-one", premises=("Max is red.",) * 400, conclusion="Max is red.")
+    with pytest.raises(SokratesError, match="long-one"):
+        generate_traces([long], asker, config.trace_generation, tmp_path, config)
+
+
+def test_select_draws_by_the_seed_and_keeps_the_order():
+    chosen = select(PROBLEMS, 2, seed=1)
+    assert len(chosen) == 2
+    assert [PROBLEMS.index(p) for p in chosen] == sorted(PROBLEMS.index(p) for p in chosen)
+    assert select(PROBLEMS, 0, seed=1) == PROBLEMS
+    assert {tuple(p.problem_id for p in select(PROBLEMS, 2, seed)) for seed in range(20)} != {()}
+    with pytest.raises(SokratesError, match="has 3 problems"):
+        select(PROBLEMS, 4, seed=1)

@@ -1,0 +1,103 @@
+"""The loop, whole: a few problems through every stage with the embedded model, and again from where it stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sokrates import jsonl, oak
+from sokrates.config import Config, load
+from sokrates.errors import SokratesError
+from sokrates.problems import Problem
+
+SMALL = [
+    "data.hops_max=3",
+    "data.train_problems=6",
+    "data.eval_problems=4",
+    "data.loop_problems=6",
+    "trace_generation.samples_per_problem=4",
+    "trace_generation.temperature=1.5",
+    "trace_generation.top_p=1.0",
+    "sft.num_epochs=1",
+    "sft.packing=false",
+    "sft.lora.r=4",
+    "sft.heldout_fraction=0.2",
+    "dpo.learning_rate=1e-4",
+    "oak_loop.num_iterations=1",
+    "oak_loop.baselines=[sft+, rft]",
+]
+
+
+def config(folder: Path, *more: str) -> Config:
+    return load(None, [*SMALL, f"oak_loop.output={folder}", *more])
+
+
+def modified(folder: Path) -> dict[str, int]:
+    kept = ("adapter_model.safetensors", "traces.jsonl")
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.name in kept and path.is_file()}
+
+
+def rows(folder: Path) -> list[dict]:
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_the_whole_loop_and_going_on(tmp_path):
+    folder = tmp_path / "run"
+    oak.run(config(folder))
+    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", "sft+", "rft"]
+    for row in rows(folder):
+        assert row["n"] == 4
+        assert {"accuracy", "step_validity", "trace_validity", "entailed_rate", "published_rate"} <= row.keys()
+        assert {"value", "low", "high"} <= row["accuracy"].keys()
+    assert {row["stage"] for row in json.loads((folder / "references.json").read_text())} == {
+        "always UNKNOWN",
+        "random guess",
+    }
+    for name in ("config.yaml", "differences.json", "timings.json", "iter1/pairs.jsonl", "iter1/traces/summary.json"):
+        assert (folder / name).is_file(), name
+    splits = {name: list(jsonl.read(folder / "data" / f"{name}.jsonl", Problem)) for name in ("train", "eval", "iter1")}
+    hashes = [problem.content_hash for problems in splits.values() for problem in problems]
+    assert len(hashes) == len(set(hashes)) == 16
+    losses = json.loads((folder / "iter1/adapter/training.json").read_text())
+    assert losses["loss_at_start"] == pytest.approx(0.6931, abs=1e-3)
+
+    before, results = modified(folder), rows(folder)
+    (folder / "summary.json").unlink()
+    for path in (folder / "evaluation" / "iter1").iterdir():
+        path.unlink()
+    oak.run(config(folder))
+    after = modified(folder)
+    again = {path for path in before if before[path] != after[path]}
+    assert again == {str(folder / "evaluation" / "iter1" / "traces.jsonl")}
+    assert rows(folder) == results
+
+
+def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
+    folder = tmp_path / "run"
+    oak.Run(config(folder)).begin()
+    with pytest.raises(SokratesError, match="begun with other settings.*dpo"):
+        oak.Run(config(folder, "dpo.beta=0.2")).begin()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("trace_generation.samples_per_problem=1", "expected 2 or more"), ("trace_generation.temperature=0", "no pairs")],
+)
+def test_sampling_that_can_make_no_pairs_is_refused(tmp_path, override, message):
+    with pytest.raises(SokratesError, match=message):
+        oak.Run(config(tmp_path / "run", override)).begin()
+
+
+def test_problems_of_a_file_are_split_without_overlap(tmp_path):
+    problems = oak._evaluation_problems(config(tmp_path).data)
+    jsonl.write(tmp_path / "train.jsonl", problems)
+    run = oak.Run(
+        config(tmp_path / "run", f"data.train_file={tmp_path / 'train.jsonl'}", f"data.eval_file={tmp_path / 'train.jsonl'}",
+               "data.eval_problems=2", "data.loop_problems=4")
+    )  # fmt: skip
+    splits = run.splits()
+    held = {problem.content_hash for problem in splits.evaluation}
+    assert len(held) == 2
+    assert not held & {problem.content_hash for problem in [*splits.train, *splits.iterations[0]]}
