@@ -52,6 +52,14 @@ def test_no_problem_comes_twice():
         assert len({problem.problem_id for problem in problems}) == 500
 
 
+def test_no_problem_comes_twice_where_words_are_few(monkeypatch):
+    monkeypatch.setattr("sokrates.problems.generator.CONCEPTS", ("wumpus", "yumpus", "zumpus", "dumpus"))
+    monkeypatch.setattr("sokrates.problems.generator.PROPERTIES", ("red", "kind", "cold"))
+    monkeypatch.setattr("sokrates.problems.generator.NAMES", ("Max",))
+    few = GeneratorSettings(most_hops=1, distractors=0)
+    assert len({problem.content_hash for problem in generate(400, few, seed=3)}) == 400
+
+
 def test_no_premise_comes_twice_and_none_is_the_answer():
     for problem in generate(300, RICH, seed=4):
         assert len(set(problem.premises)) == len(problem.premises)

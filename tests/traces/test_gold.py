@@ -12,7 +12,7 @@ from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.traces.building import build_trace
-from sokrates.traces.gold import NoGoldTrace, gold_completion
+from sokrates.traces.gold import Inference, NoGoldTrace, Outline, gold_completion, write_outline
 from sokrates.traces.trace import Trace
 from sokrates.verification.verify import verify
 from tests.shared_data import files, needs
@@ -96,6 +96,14 @@ def test_backward_steps_are_modus_tollens():
 def test_gold_traces_quote_every_kind_of_sentence(premises):
     conclusion = {"7": "7 is a number.", "O'Hara": "O'Hara is red."}.get(premises[0].split()[0], "Max is red.")
     assert_gold(problem(*premises, conclusion=conclusion, label=Answer.TRUE))
+
+
+def test_a_name_keeps_its_capital_inside_a_thought():
+    one = problem("Every wumpus is red.", "Max is a wumpus.", conclusion="Max is red.")
+    outline = Outline(Answer.TRUE, (Inference("MODUS_PONENS", (0, 1), "Max is red"),), 2)
+    said = write_outline(one, outline)
+    assert said.startswith("Thought: Every wumpus is red (line 0) and Max is a wumpus (line 1), so Max is red.")
+    assert verify(build_trace(one, said)).misquotes == 0
 
 
 def test_a_premise_that_is_the_conclusion_needs_no_step():
