@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.shared_data import FOLDER
 
 from sokrates.cli import main
+from tests.shared_data import FOLDER
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def problems(run):
 
 
 def lines(path):
-    return [json.loads(line) for line in open(path, encoding="utf-8")]
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
 
 COMMANDS = [
@@ -51,7 +52,7 @@ def test_problems_to_gold_traces_to_verdicts_and_pairs(run, problems):
         "optionize", problems, "--output", "gold.jsonl"
     )
     run("verify", "gold.jsonl", "--output", "verified")
-    summary = json.load(open("verified/summary.json"))
+    summary = json.loads(Path("verified/summary.json").read_text())
     assert summary["trace_validity"] == summary["step_validity"] == summary["accuracy"] == 1.0
     keys = "timestamp elapsed_seconds total_traces valid_traces correct_traces accuracy traces_per_second config"
     assert set(keys.split()) <= summary.keys()
@@ -61,9 +62,9 @@ def test_problems_to_gold_traces_to_verdicts_and_pairs(run, problems):
 
 def test_the_same_seed_makes_the_same_problems(run, problems):
     run("data", "generate", "--hops", 1, 2, "--num-problems", 6, "--seed", 1, "--output", "again.jsonl")
-    assert open("again.jsonl").read() == open(problems).read()
+    assert lines("again.jsonl") == lines(problems)
     run("data", "generate", "--hops", 1, 2, "--num-problems", 6, "--seed", 2, "--output", "other.jsonl")
-    assert open("other.jsonl").read() != open(problems).read()
+    assert lines("other.jsonl") != lines(problems)
 
 
 def test_the_label_mix_is_obeyed(run):
@@ -103,8 +104,7 @@ BAD = {
 def test_a_bad_record_is_named_or_set_aside(run, kind):
     record, message = BAD[kind]
     good = '{"problem_id": "good", "premises": ["Max is red."], "conclusion": "Max is red.", "label": "True"}'
-    with open("bad.jsonl", "w") as file:
-        file.write(f"{good}\n{record}\n")
+    Path("bad.jsonl").write_text(f"{good}\n{record}\n")
     assert message in run("data", "import", "--format", "plan", "bad.jsonl", "--output", "out.jsonl", status=2)
     text = run("data", "import", "--format", "plan", "bad.jsonl", "--output", "out.jsonl", "--skip-bad")
     assert "1 records set aside in out.set-aside.jsonl" in text
@@ -113,8 +113,8 @@ def test_a_bad_record_is_named_or_set_aside(run, kind):
 
 
 def test_a_wrong_label_is_reported_by_id(run):
-    with open("wrong.jsonl", "w") as file:
-        file.write('{"problem_id": "w", "premises": ["Max is red."], "conclusion": "Max is red.", "label": "B"}\n')
+    record = {"problem_id": "w", "premises": ["Max is red."], "conclusion": "Max is red.", "label": "B"}
+    Path("wrong.jsonl").write_text(json.dumps(record) + "\n")
     text = run("data", "import", "--format", "plan", "wrong.jsonl", "--output", "out.jsonl")
     assert "w: its label is FALSE, but by its premises the conclusion is TRUE" in text
 
@@ -132,7 +132,8 @@ def test_a_missing_file_is_an_error(run):
 
 @pytest.mark.skipif(not (FOLDER / "prontoqa").is_dir(), reason="the PrOntoQA files are not here")
 def test_the_authors_problems_from_file_to_gold(run):
-    run("data", "import", "--format", "prontoqa", FOLDER / "prontoqa" / "dev_true_ontology.jsonl", "--output", "p.jsonl")
+    source = FOLDER / "prontoqa" / "dev_true_ontology.jsonl"
+    run("data", "import", "--format", "prontoqa", source, "--output", "p.jsonl")
     assert "100 labels agree, 0 differ; 100 gold traces, 100 of them valid; 0 unsolved" in run(
         "optionize", "p.jsonl", "--output", "g.jsonl"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.tiny import build
 
 from sokrates import jsonl
 from sokrates.asking import load_asker
@@ -13,6 +12,7 @@ from sokrates.generation import generate_traces, select
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.trace import Trace
+from tests.tiny import build
 
 PROBLEMS = list(generate(3, GeneratorSettings(1, 2, distractors=0.0), seed=3))
 
@@ -83,7 +83,7 @@ def test_a_finished_stage_is_not_done_again(config, asker, tmp_path):
 def test_a_folder_of_other_settings_is_refused(config, asker, tmp_path):
     generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
     other = config.trace_generation.model_copy(update={"seed": 1})
-    with pytest.raises(SokratesError, match="begun with other settings.*generation was"):
+    with pytest.raises(SokratesError, match=r"begun with other settings.*generation was"):
         generate_traces(PROBLEMS, asker, other, tmp_path, config)
 
 

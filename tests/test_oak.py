@@ -77,7 +77,7 @@ def test_the_whole_loop_and_going_on(tmp_path):
 def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
     folder = tmp_path / "run"
     oak.Run(config(folder)).begin()
-    with pytest.raises(SokratesError, match="begun with other settings.*dpo"):
+    with pytest.raises(SokratesError, match=r"begun with other settings.*dpo"):
         oak.Run(config(folder, "dpo.beta=0.2")).begin()
 
 
@@ -93,10 +93,9 @@ def test_sampling_that_can_make_no_pairs_is_refused(tmp_path, override, message)
 def test_problems_of_a_file_are_split_without_overlap(tmp_path):
     problems = oak._evaluation_problems(config(tmp_path).data)
     jsonl.write(tmp_path / "train.jsonl", problems)
-    run = oak.Run(
-        config(tmp_path / "run", f"data.train_file={tmp_path / 'train.jsonl'}", f"data.eval_file={tmp_path / 'train.jsonl'}",
-               "data.eval_problems=2", "data.loop_problems=4")
-    )  # fmt: skip
+    file = tmp_path / "train.jsonl"
+    more = [f"data.train_file={file}", f"data.eval_file={file}", "data.eval_problems=2", "data.loop_problems=4"]
+    run = oak.Run(config(tmp_path / "run", *more))
     splits = run.splits()
     held = {problem.content_hash for problem in splits.evaluation}
     assert len(held) == 2

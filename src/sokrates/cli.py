@@ -7,6 +7,7 @@ imported inside the command that needs it, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,6 +89,8 @@ def main() -> None:
     sokrates generate --model outputs/sft --data problems.jsonl --output outputs/traces
     sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
     """
+    # Read when torch is loaded. Threads that spin while they wait slow a shared machine down several times.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @main.group()
@@ -404,9 +407,12 @@ def pretrain(**params: Any) -> None:
 
 
 def _run_loop(config: Config) -> None:
+    from transformers.utils.logging import disable_progress_bar
+
     from sokrates.oak import run
     from sokrates.report.table import differences_table, results_table
 
+    disable_progress_bar()  # one bar for each of many loads of a model
     _use_threads(config)
     results = run(config)
     print_table(results_table([*results.rows, *results.references]))

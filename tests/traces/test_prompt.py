@@ -38,7 +38,8 @@ def test_prompt_ids_are_equal_in_sft_generation_and_dpo(tokenizer, style):
         for t in traces
     ]  # fmt: skip
     asker = generation.Asker(engine=None, tokenizer=tokenizer, style=style, model="embedded")  # type: ignore[arg-type]
-    requests: list[Request] = list(generation._requests(PROBLEMS, asker, GenerationConfig(samples_per_problem=1), set()))
+    once = GenerationConfig(samples_per_problem=1)
+    requests: list[Request] = list(generation._requests(PROBLEMS, asker, once, set()))
     in_sft = [example.prompt_ids for example in examples(traces, tokenizer, style)]
     in_dpo = [pair.prompt_ids for pair in pair_ids(pairs, tokenizer, style)]
     assert in_sft == in_dpo == [request.prompt_ids for request in requests]
@@ -87,5 +88,5 @@ def test_the_style_stays_with_its_model(tmp_path):
 
 def test_a_style_of_another_version_is_an_error(tmp_path):
     (tmp_path / "prompt.json").write_bytes(msgspec.json.encode({"instruction": True}))
-    with pytest.raises(SokratesError, match="prompt.json"):
+    with pytest.raises(SokratesError, match=r"prompt\.json"):
         PromptStyle.load(tmp_path)
