@@ -173,8 +173,8 @@ class TestWrongValues:
             ("preference_pairs", ["preference_pairs.min_gap=2.6"], "at most the best score, 2.5"),
             ("dpo", ["dpo.loss_type=[sigmoid, sft]", "dpo.loss_weights=[1]"], "each of the 2 in loss_type, not 1"),
             ("pretrain", ["pretrain.hops_max=1", "pretrain.hops_min=2"], r"hops_min \(2\) should not exceed"),
-            ("pretrain", ["pretrain.heads=3"], r"multiple of twice heads \(3\)"),
-            ("pretrain", ["pretrain.kv_heads=3"], r"multiple of kv_heads \(3\)"),
+            ("pretrain", ["pretrain.heads=5"], r"multiple of twice heads \(5\)"),
+            ("pretrain", ["pretrain.kv_heads=2"], r"multiple of kv_heads \(2\)"),
         ],
     )
     def test_rules_between_fields(self, section, overrides, expected):

@@ -209,7 +209,8 @@ def _rft(this: Run, splits: Splits, gold: list[Trace], start: str, steps: int) -
     model, rounds = start, len(splits.iterations)
     for index, problems in enumerate(splits.iterations, start=1):
         name = f"rft/iter{index}"
-        traces = this.sample(name, model, problems, index)
+        # The first round samples from the same adapter as DPO's first: those traces are there already.
+        traces = this.sample("iter1" if index == 1 else name, model, problems, index)
         model = this.sft(f"{name}/adapter", _best(traces), model, max_steps=max(1, steps // rounds))
     this.evaluate("rft", model, splits.evaluation)
 
