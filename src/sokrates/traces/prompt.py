@@ -14,15 +14,16 @@ from typing import Any, Protocol
 import msgspec
 
 from sokrates import jsonl
+from sokrates.logic.rules import RULES
 from sokrates.problems import Problem
 
 STYLE_FILE = "prompt.json"
 
-INSTRUCTIONS = """\
+INSTRUCTIONS = f"""\
 Decide whether the conclusion is TRUE, FALSE or UNKNOWN, given the premises. Reason in steps of two lines:
 Thought: what you use and what follows from it, ending with "so" and the new statement
 Action: the rule and the numbers of the lines it uses; each action's result takes the next line number
-Rules: MODUS_PONENS, MODUS_TOLLENS, HYPOTHETICAL_SYLLOGISM, UNIV_INSTANTIATION, AND_INTRO, AND_ELIM, DOUBLE_NEGATION
+Rules: {", ".join(RULES)}
 End with CONCLUDE: [0] for TRUE, [1] for FALSE, [2] for UNKNOWN, and then the final answer.
 """
 
@@ -105,5 +106,3 @@ def encode_completion(tokenizer: Tokenizer, completion: str) -> list[int]:
     """The token ids of a completion, with the end-of-text token."""
     ids = tokenizer.encode(completion, add_special_tokens=False)
     return ids if tokenizer.eos_token_id is None else [*ids, tokenizer.eos_token_id]
-
-
