@@ -1,5 +1,7 @@
 # install, demo, test, check: each sets up what it needs in .venv. PYTHON=python3.12 make ... chooses the interpreter.
+# Where the package index has a CPU build of torch under another name or address, say so in TORCH.
 PYTHON ?= python3
+TORCH ?= torch==2.13.0
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -11,7 +13,7 @@ install: $(INSTALLED)
 # Without an NVIDIA GPU the tested torch goes in first; with one, vLLM's own needs may decide.
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	command -v nvidia-smi >/dev/null || $(BIN)/python -m pip install --quiet torch==2.13.0
+	command -v nvidia-smi >/dev/null || $(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	test -x $(BIN)/sokrates
 	touch $@
@@ -20,7 +22,7 @@ demo: install
 	$(BIN)/sokrates demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: install
 	$(BIN)/ruff check .

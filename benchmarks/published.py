@@ -134,11 +134,7 @@ _ROWS = {
 
 
 @click.command()
-@click.argument(
-    "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=PROJECT.parent / "shared" / "data" / "sokrates-published-traces",
-)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--output", type=Path, default=PROJECT / "benchmarks" / "results" / "published-traces.json")
 def main(folder: Path, output: Path) -> None:
     """Judge the published traces in FOLDER, print the table and write it as JSON."""

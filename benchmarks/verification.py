@@ -2,8 +2,8 @@
 
 Ours judges each step with the sound kernel and reports the three figures; premises are parsed once a problem. The
 published way reads everything again for each trace and chains forward from nothing at each step, to ask whether the
-first "X is Y" of the thought follows. Every repetition starts with empty caches. The best repetition counts: others
-work on the same machine.
+first "X is Y" of the thought follows. Every repetition starts with empty caches. The best repetition counts,
+since other work on a machine can only slow one down.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sokrates import jsonl
 from sokrates.asking import load_asker
 from sokrates.config import Config, load
 from sokrates.errors import SokratesError
-from sokrates.generation import generate_traces, select
+from sokrates.generation import generate_traces, select, within_window
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.trace import Trace
@@ -63,7 +64,7 @@ def test_a_killed_stage_goes_on_and_ends_equal(config, asker, tmp_path):
     with pytest.raises(Killed):
         generate_traces(PROBLEMS, asker, config.trace_generation, killed, config, on_trace=kill_after_two)
     assert not (killed / "traces.jsonl").exists()
-    partial = killed / "traces.jsonl.partial"
+    partial = killed / "journal.jsonl.partial"
     partial.write_bytes(partial.read_bytes() + b'{"problem_id": "cut in the mid')
     summary = generate_traces(PROBLEMS, asker, config.trace_generation, killed, config)
     assert summary["resumed_traces"] == 2
@@ -80,10 +81,30 @@ def test_a_finished_stage_is_not_done_again(config, asker, tmp_path):
     assert generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config, on_trace=never) == first
 
 
+def test_a_smaller_batch_may_go_on(config, asker, tmp_path):
+    first = generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+    smaller = config.trace_generation.model_copy(update={"max_batch": 1})
+    assert generate_traces(PROBLEMS, asker, smaller, tmp_path, config) == first
+
+
+def test_other_labels_are_other_problems(config, asker, tmp_path):
+    generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+    relabelled = [msgspec.structs.replace(problem, label=None) for problem in PROBLEMS]
+    with pytest.raises(SokratesError, match="problems was"):
+        generate_traces(relabelled, asker, config.trace_generation, tmp_path, config)
+
+
+def test_prompts_beyond_the_window_can_be_set_aside(asker, tmp_path):
+    long = Problem(problem_id="long-one", premises=("Max is red.",) * 400, conclusion="Max is red.")
+    aside = jsonl.SetAside(tmp_path / "aside.jsonl")
+    assert within_window([PROBLEMS[0], long], asker, tmp_path / "p.jsonl", aside) == [PROBLEMS[0]]
+    assert [(error["problem_id"], "window" in error["error"]) for error in aside.errors] == [("long-one", True)]
+
+
 def test_a_folder_of_other_settings_is_refused(config, asker, tmp_path):
     generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
     other = config.trace_generation.model_copy(update={"seed": 1})
-    with pytest.raises(SokratesError, match=r"begun with other settings.*generation was"):
+    with pytest.raises(SokratesError, match=r"begun with other settings \(generation.seed was 42, is 1\)"):
         generate_traces(PROBLEMS, asker, other, tmp_path, config)
 
 
@@ -99,5 +120,5 @@ def test_select_draws_by_the_seed_and_keeps_the_order():
     assert [PROBLEMS.index(p) for p in chosen] == sorted(PROBLEMS.index(p) for p in chosen)
     assert select(PROBLEMS, 0, seed=1) == PROBLEMS
     assert {tuple(p.problem_id for p in select(PROBLEMS, 2, seed)) for seed in range(20)} != {()}
-    with pytest.raises(SokratesError, match="has 3 problems"):
+    with pytest.raises(SokratesError, match="the file has 3"):
         select(PROBLEMS, 4, seed=1)

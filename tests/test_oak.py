@@ -77,8 +77,10 @@ def test_the_whole_loop_and_going_on(tmp_path):
 def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
     folder = tmp_path / "run"
     oak.Run(config(folder)).begin()
-    with pytest.raises(SokratesError, match=r"begun with other settings.*dpo"):
-        oak.Run(config(folder, "dpo.beta=0.2")).begin()
+    oak.Run(config(folder, "dpo.beta=0.2")).begin()  # nothing was done in it yet
+    (folder / "data").mkdir()
+    with pytest.raises(SokratesError, match=r"begun with other settings \(dpo.beta was 0.2, is 0.1\)"):
+        oak.Run(config(folder)).begin()
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,13 @@ def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
 def test_sampling_that_can_make_no_pairs_is_refused(tmp_path, override, message):
     with pytest.raises(SokratesError, match=message):
         oak.Run(config(tmp_path / "run", override)).begin()
+
+
+def test_a_loop_whose_traces_make_no_pairs_ends_with_its_tables(tmp_path):
+    folder = tmp_path / "run"
+    oak.run(config(folder, "dpo.max_length=16", "oak_loop.baselines=[]"))  # every trace is longer and left out
+    assert [row["stage"] for row in rows(folder)] == ["base", "sft"]
+    assert "base → sft" in (folder / "results.md").read_text()
 
 
 def test_problems_of_a_file_are_split_without_overlap(tmp_path):

@@ -21,5 +21,10 @@ def load_asker(name: str, config: Config) -> Asker:
         style=models.style(paths, PromptStyle(**config.prompt.model_dump())),
         model=paths.base_name,
         adapter=name if paths.adapter else None,
-        weights=stage.file_hash(Path(paths.adapter) / "adapter_model.safetensors") if paths.adapter else "",
+        weights=_weights(Path(paths.adapter or paths.base)),
     )
+
+
+def _weights(folder: Path) -> str:
+    """A hash of the safetensors in a folder; "" for a hub name, which is trusted to mean the same model."""
+    return " ".join(stage.file_hash(path) for path in sorted(folder.glob("*.safetensors")))

@@ -8,6 +8,7 @@ imported inside the command that needs it, so that `--help` answers at once.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,11 +49,17 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SokratesError as error:
-            raise click.ClickException(str(error)) from None
+        except (SokratesError, OSError) as error:
+            raise Mendable(str(error)) from None
+        except KeyboardInterrupt:
+            say("interrupted; the same command goes on where it stopped")
+            raise SystemExit(130) from None
 
 
-click.ClickException.exit_code = 2
+class Mendable(click.ClickException):
+    """What the user can mend."""
+
+    exit_code = 2
 
 
 def configured(command: Command) -> Command:
@@ -122,7 +129,7 @@ def data_generate(
     from sokrates.problems.generator import GeneratorSettings, generate
 
     chosen = {"entities": entities, "distractors": distractors, "mix": label_mix}
-    settings = GeneratorSettings(*hops, **{key: value for key, value in chosen.items() if value})  # type: ignore[arg-type]
+    settings = GeneratorSettings(*hops, **{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     with progress("problems", num_problems, "problems") as advance:
         written = jsonl.write(output, _watched(generate(num_problems, settings, seed), advance))
     say(f"{written} problems in {output}")
@@ -168,6 +175,7 @@ def optionize(problems: Path, output: Path, max_steps: int | None, skip_bad: boo
     aside = _aside(output, skip_bad)
     loaded = _problems(problems, aside)
     wrong = _report_labels(loaded)
+    labelled = sum(problem.label is not None for problem in loaded)
     unsolved: list[tuple[str, str]] = []
     limit = max_steps or GenerationConfig().max_steps
     valid = 0
@@ -180,9 +188,13 @@ def optionize(problems: Path, output: Path, max_steps: int | None, skip_bad: boo
         say(f"no gold trace: {problem_id}: {reason}")
     _report_aside(aside)
     click.echo(
-        f"{len(loaded)} problems: {len(loaded) - wrong} labels agree, {wrong} differ; "
+        f"{len(loaded)} problems: {labelled - wrong} labels agree, {wrong} differ; "
         f"{len(traces)} gold traces, {valid} of them valid; {len(unsolved)} unsolved"
     )
+    if any("the limit is" in reason for _, reason in unsolved) and not skip_bad:
+        raise SokratesError(
+            f"a gold trace is longer than --max-steps {limit}; raise it, or leave such out by --skip-bad"
+        )
     if valid < len(traces):
         raise SokratesError("a gold trace does not verify: that is an error of this program")
 
@@ -241,14 +253,16 @@ def generate(**params: Any) -> None:
     """
     config = resolve(params, "", "trace_generation")
     from sokrates.asking import load_asker
-    from sokrates.generation import generate_traces, select
+    from sokrates.generation import generate_traces, select, within_window
 
     aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
     generation = config.trace_generation
     problems = select(_problems(params["data_file"], aside), generation.num_problems, generation.seed)
-    _report_aside(aside)
     _use_threads(config)
     asker = load_asker(config.model, config)
+    if aside is not None:
+        problems = within_window(problems, asker, params["data_file"], aside)
+    _report_aside(aside)
     with trace_progress("generate", len(problems) * generation.samples_per_problem) as on_trace:
         summary = generate_traces(problems, asker, generation, params["output"], config, on_trace=on_trace)
     _echo_summary(summary, params["output"])
@@ -311,14 +325,17 @@ def dpo(**params: Any) -> None:
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.preferences import Pair, build_pairs
-    from sokrates.training.stages import prefer
+    from sokrates.training.stages import fitting, prefer
 
     if (params["traces"] is None) == (params["pairs_file"] is None):
         raise SokratesError("give either --traces or --pairs")
     if params["pairs_file"]:
         found = list(jsonl.read(params["pairs_file"], Pair))
     else:
-        found, summary = build_pairs(jsonl.read(params["traces"], Trace), config.preference_pairs)
+        traces = list(jsonl.read(params["traces"], Trace))
+        usable = fitting(traces, config.dpo.max_length)
+        say(f"{len(traces) - len(usable)} traces beyond dpo.max_length = {config.dpo.max_length} left out")
+        found, summary = build_pairs(usable, config.preference_pairs)
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
@@ -344,15 +361,17 @@ def evaluate(**params: Any) -> None:
     config = resolve(params, "", "evaluation")
     from sokrates import evaluation
     from sokrates.asking import load_asker
-    from sokrates.generation import select
+    from sokrates.generation import select, within_window
     from sokrates.metrics import breakdown
     from sokrates.report.table import results_table
 
     aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
     problems = select(_problems(params["data_file"], aside), config.evaluation.problems, config.evaluation.seed)
-    _report_aside(aside)
     _use_threads(config)
     asker = load_asker(config.model, config)
+    if aside is not None:
+        problems = within_window(problems, asker, params["data_file"], aside)
+    _report_aside(aside)
     with trace_progress("evaluate", len(problems)) as on_trace:
         row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace)
     print_table(results_table([row, *evaluation.reference_rows(problems)]))
@@ -414,6 +433,8 @@ def _run_loop(config: Config) -> None:
 
     disable_progress_bar()  # one bar for each of many loads of a model
     _use_threads(config)
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")
     results = run(config)
     print_table(results_table([*results.rows, *results.references]))
     print_table(differences_table(results.differences))

@@ -71,7 +71,6 @@ class HardwareConfig(Section):
     device: str = Field(default="auto", pattern=DEVICE, description="auto, cpu, mps, cuda or cuda:N.")
     dtype: DType = Field(default="auto", description="Number format of the weights; auto suits the device.")
     num_threads: int = Field(default=0, ge=0, description="Threads of one tensor operation; 0 leaves it to torch.")
-    num_workers: int = Field(default=0, ge=0, description="Processes beside the main one for work on the CPU.")
 
 
 class DataConfig(Section):
@@ -120,7 +119,9 @@ class GenerationConfig(Section):
     max_steps: int = Field(default=24, ge=1, description="Steps after which a trace is cut.")
     temperature: float = Field(default=0.7, ge=0, le=10, description="Sampling temperature; 0 is greedy.")
     top_p: float = Field(default=0.95, gt=0, le=1, description="Share of probability that sampling keeps (nucleus).")
-    max_thought_tokens: int = Field(default=100, ge=1, description="Tokens of one thought.")
+    max_thought_tokens: int = Field(
+        default=100, ge=1, description="Tokens of a thought; with the action's and max_steps it bounds a completion."
+    )
     max_action_tokens: int = Field(default=40, ge=1, description="Tokens of one action.")
     batch_tokens: int = Field(default=65536, ge=1, description="Largest batch in tokens, padding included.")
     max_batch: int = Field(default=64, ge=1, description="Largest batch in traces.")
@@ -241,10 +242,12 @@ class DPOConfig(Section):
 class EvaluationConfig(Section):
     """Measuring a model on problems it has not seen."""
 
-    problems: int = Field(default=200, ge=0, description="Problems to evaluate on; 0 takes all.")
+    problems: int = Field(default=0, ge=0, description="Problems to take from the file; 0 takes all.")
     temperature: float = Field(default=0.0, ge=0, le=10, description="Sampling temperature; 0 is greedy.")
     bootstrap_samples: int = Field(default=2000, ge=100, description="Resamples behind the interval of a difference.")
-    seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the bootstrap.")
+    seed: int = Field(
+        default=42, ge=0, le=LARGEST_SEED, description="Seed of the bootstrap and of which problems are taken."
+    )
 
 
 class LoopConfig(Section):

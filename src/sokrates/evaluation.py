@@ -7,11 +7,11 @@ summary, and `results.json` with the one row. Differences between stages are pai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from sokrates import jsonl, metrics
 from sokrates.config import Config, EvaluationConfig
+from sokrates.errors import SokratesError
 from sokrates.generation import Asker, OnTrace, generate_traces
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.rules import CONCLUDE
@@ -39,6 +39,13 @@ def evaluate(
 
     Errors: as `generate_traces`; SokratesError for a problem without a label.
     """
+    unlabelled = [problem.problem_id for problem in problems if problem.label is None]
+    if unlabelled or not problems:
+        raise SokratesError(
+            f"{unlabelled[0]}: no label to measure against (and {len(unlabelled) - 1} more)"
+            if unlabelled
+            else "no problems to evaluate on; expected at least one"
+        )
     once = {"samples_per_problem": 1, "num_problems": 0, "temperature": config.evaluation.temperature}
     generation = config.trace_generation.model_copy(update=once)
     generate_traces(problems, asker, generation, output, config, on_trace=on_trace)
@@ -57,12 +64,10 @@ def _lone_conclude_valid(problem: Problem, answer: Answer) -> bool:
     return verify(build_trace(problem, render([("", action)], answer))).all_steps_valid is True
 
 
-def differences(traces_of: Mapping[str, Sequence[Trace]], config: EvaluationConfig) -> list[Difference]:
-    """From each stage to the next, and from SFT to each later one, over the same problems."""
-    stages = list(traces_of)
-    compared = list(pairwise(stages))
-    if "sft" in stages:
-        compared += [("sft", later) for later in stages[stages.index("sft") + 2 :]]
+def differences(
+    compared: Sequence[tuple[str, str]], traces_of: Mapping[str, Sequence[Trace]], config: EvaluationConfig
+) -> list[Difference]:
+    """The differences between stages, given as (before, after), over the same problems."""
     return [
         difference
         for before, after in compared

@@ -1,8 +1,8 @@
 """The generation stage: problems to verified traces, streamed through the engine and the verifier to disk.
 
 Contract: the folder gets `traces.jsonl` (in the order of problems and samples) and `summary.json`, whole or not at all.
-A stage that was killed goes on with the samples it lacks; since a sample's random stream is fixed by the seed, the
-problem and the sample's number, the result equals an uninterrupted one.
+Finished samples go to a journal first: a stage that was killed goes on with those it lacks; since a sample's random
+stream is fixed by the seed, the problem and the sample's number, the result equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from sokrates import jsonl, stage
 from sokrates.config import Config, GenerationConfig
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
-from sokrates.errors import SokratesError
+from sokrates.errors import BadRecord, SokratesError
 from sokrates.problems import Problem
 from sokrates.traces.building import build_trace
 from sokrates.traces.prompt import PromptStyle, encode_prompt
@@ -26,6 +26,8 @@ from sokrates.traces.trace import Trace
 from sokrates.verification.files import TRACES
 from sokrates.verification.summary import Tally
 from sokrates.verification.verify import verify
+
+JOURNAL = "journal.jsonl"
 
 OnTrace = Callable[[Trace], Any]
 
@@ -39,7 +41,7 @@ class Asker(msgspec.Struct, frozen=True):
     model: str
     adapter: str | None = None
     weights: str = ""
-    """A hash of the weights that training changes, by which a stage knows its model again."""
+    """A hash of the adapter's weights, or of a local model's: by it a stage knows its model again."""
 
 
 def sampling(config: GenerationConfig) -> Sampling:
@@ -65,26 +67,20 @@ def generate_traces(
 
     Errors: SokratesError where the folder holds another run, or a prompt does not fit the model's window.
     """
-    settings = {
-        "generation": generation.model_dump(),
-        "style": msgspec.to_builtins(asker.style),
-        "model": asker.model,
-        "adapter": asker.adapter,
-        "weights": asker.weights,
-        "problems": [problem.content_hash for problem in problems],
-    }
-    if stage.begin(output, settings, config):
+    if generation.solver_type == "folio":
+        raise SokratesError("solver_type folio: first-order formulas are not read yet; expected auto or prontoqa")
+    if stage.begin(output, _settings(problems, asker, generation), config):
         finished: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
         return finished
     started = time.monotonic()
-    target = output / TRACES
-    traces = jsonl.read_partial(target, Trace)
+    target, journal = output / TRACES, output / JOURNAL
+    traces = list(jsonl.read(target, Trace)) if target.is_file() else jsonl.read_partial(journal, Trace)
     for trace in traces:
         if on_trace:
             on_trace(trace)
     requests = list(_requests(problems, asker, generation, {(t.problem_id, t.sample) for t in traces}))
     new, verifying = 0, 0.0
-    with jsonl.partial_path(target).open("ab") as file:
+    with jsonl.partial_path(journal).open("ab") as file:
         for trace, seconds in _sampled(requests, problems, asker, generation):
             file.write(msgspec.json.encode(trace) + b"\n")
             file.flush()
@@ -96,7 +92,33 @@ def generate_traces(
     jsonl.write(target, sorted(traces, key=lambda t: (order[t.problem_id], t.sample)))
     summary = _summary(traces, new, time.monotonic() - started, verifying, generation)
     jsonl.write_json(output / stage.SUMMARY, summary)
+    jsonl.partial_path(journal).unlink()
     return summary
+
+
+def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_aside: jsonl.SetAside) -> list[Problem]:
+    """The problems whose prompt fits the model's window; the others are set aside, as records of the file at `path`."""
+    kept = []
+    for problem in problems:
+        length = len(encode_prompt(asker.tokenizer, problem, asker.style))
+        if length < asker.engine.window:
+            kept.append(problem)
+            continue
+        message = f"its prompt has {length} tokens; expected fewer than the model's window of {asker.engine.window}"
+        bad = BadRecord(message, path=str(path), line=0, problem_id=problem.problem_id)
+        set_aside.add(bad, msgspec.json.encode(problem).decode())
+    return kept
+
+
+def _settings(problems: Sequence[Problem], asker: Asker, generation: GenerationConfig) -> dict[str, Any]:
+    """What the traces depend on; how they are batched is left out, so that a smaller batch can go on."""
+    return {
+        "generation": generation.model_dump(exclude={"engine", "max_batch", "batch_tokens", "num_problems"}),
+        "style": msgspec.to_builtins(asker.style),
+        "model": asker.model,
+        "weights": asker.weights,
+        "problems": stage.records_hash(problems),
+    }
 
 
 def _requests(
@@ -149,7 +171,7 @@ def select(problems: Sequence[Problem], count: int, seed: int) -> list[Problem]:
     """`count` of the problems, drawn by the seed and kept in their order; all for 0. Errors: more than there are."""
 
     if count > len(problems):
-        raise SokratesError(f"--num-problems {count}: the file has {len(problems)} problems")
+        raise SokratesError(f"{count} problems were asked for, the file has {len(problems)}; 0 takes all")
     if not count:
         return list(problems)
     chosen = sorted(random.Random(seed).sample(range(len(problems)), count))

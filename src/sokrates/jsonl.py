@@ -40,12 +40,17 @@ class SetAside:
         return len(self.errors)
 
 
-def read_raw(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """The non-blank lines of a file with their numbers, from 1. Errors: SokratesError where there is no such file."""
+def require(path: str | Path) -> Path:
+    """The path of a file that is there. Errors: SokratesError where it is not."""
     source = Path(path)
     if not source.is_file():
         raise SokratesError(f"{source}: no such file")
-    with source.open("rb") as file:
+    return source
+
+
+def read_raw(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """The non-blank lines of a file with their numbers, from 1. Errors: SokratesError where there is no such file."""
+    with require(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, line

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from sokrates import jsonl, stage
@@ -26,20 +27,22 @@ from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
 from sokrates.evaluation import differences, evaluate, reference_rows
 from sokrates.generation import generate_traces, select
-from sokrates.metrics import Difference, Row
+from sokrates.metrics import Difference, Row, breakdown
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
+from sokrates.report.table import differences_markdown, results_markdown
 from sokrates.traces.optionize import optionize
 from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
-from sokrates.training.stages import fine_tune, prefer
+from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
 from sokrates.verification.verify import verify
 
 RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
+REPORT = "results.md"
 
 
 @dataclass
@@ -53,7 +56,11 @@ class Results:
 
 @dataclass
 class Splits:
-    """Problems that share nothing: to learn from, to sample in each iteration, and to evaluate on."""
+    """Problems to learn from, to sample in each iteration, and to evaluate on.
+
+    Those to evaluate on are in no other split. Generated ones share nothing at all; from a file, each iteration draws
+    again from the problems to learn from.
+    """
 
     train: list[Problem]
     iterations: list[list[Problem]]
@@ -76,6 +83,7 @@ class Run:
         started = time.monotonic()
         yield
         self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
+        jsonl.write_json(self.root / TIMINGS, self.timings)
 
     def begin(self) -> None:
         """Claim the run folder. Errors: SokratesError where it was begun with another configuration."""
@@ -89,7 +97,7 @@ class Run:
             raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
 
     def splits(self) -> Splits:
-        """Make or read the splits, drop what two of them share, check the labels, and write them down."""
+        """Make the splits, drop what two of them share, check the labels, and write them down."""
         data = self.config.data
         evaluation = _evaluation_problems(data)
         train, sampled = _training_problems(data, self.config.oak_loop.num_iterations)
@@ -100,6 +108,8 @@ class Run:
             kept, dropped = without(problems, taken)
             iterations.append(kept)
             lost += dropped
+            if not data.train_file:
+                taken += kept
         say(f"splits: {len(train)} to train on, {len(evaluation)} to evaluate on, {lost} collisions left out")
         for problem in [*train, *evaluation]:
             if error := label_error(problem):
@@ -142,12 +152,15 @@ class Run:
             generate_traces(problems, asker, generation, folder, self.config, on_trace=on_trace)
         return list(jsonl.read(folder / TRACES, Trace))
 
-    def dpo(self, name: str, traces: Sequence[Trace], model: str) -> tuple[str, int]:
-        """One DPO round; returns the new adapter and its optimizer steps."""
-        pairs, summary = build_pairs(traces, self.config.preference_pairs)
+    def dpo(self, name: str, traces: Sequence[Trace], model: str) -> tuple[str, int] | None:
+        """One DPO round: the new adapter and its optimizer steps; None where the traces make no pairs."""
+        usable = fitting(traces, self.config.dpo.max_length)
+        pairs, summary = build_pairs(usable, self.config.preference_pairs)
         jsonl.write(self.root / name / "pairs.jsonl", pairs)
         jsonl.write_json(self.root / name / "pairs.json", summary)
-        say(f"{name}: {len(pairs)} preference pairs")
+        say(f"{name}: {len(pairs)} preference pairs; {len(traces) - len(usable)} traces beyond dpo.max_length left out")
+        if not pairs:
+            return None
         folder = self.root / name / "adapter"
         with self.timed("dpo"):
             result = prefer(pairs, model, self.config, folder)
@@ -168,11 +181,13 @@ class Run:
     def finish(self, problems: Sequence[Problem]) -> Results:
         """Write down what was found; the run folder is whole from here on."""
         self.results.references = reference_rows(problems)
-        self.results.differences = differences(self.traces_of, self.config.evaluation)
+        compared = _comparisons(list(self.traces_of), self.config.oak_loop.baselines)
+        self.results.differences = differences(compared, self.traces_of, self.config.evaluation)
         jsonl.write_json(self.root / RESULTS, self.results.rows)
         jsonl.write_json(self.root / REFERENCES, self.results.references)
         jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
-        jsonl.write_json(self.root / TIMINGS, self.timings)
+        with jsonl.atomic(self.root / REPORT) as file:
+            file.write(_report(self.results).encode())
         jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
         return self.results
 
@@ -191,7 +206,11 @@ def run(config: Config) -> Results:
     for index, problems in enumerate(splits.iterations, start=1):
         name = f"iter{index}"
         traces = this.sample(name, model, problems, index)
-        model, taken = this.dpo(name, traces, model)
+        trained = this.dpo(name, traces, model)
+        if trained is None:
+            say(f"{name}: no problem has both a valid trace and a worse one; the loop ends here")
+            break
+        model, taken = trained
         steps += taken
         this.evaluate(name, model, splits.evaluation)
     for baseline in config.oak_loop.baselines:
@@ -211,11 +230,36 @@ def _rft(this: Run, splits: Splits, gold: list[Trace], start: str, steps: int) -
         name = f"rft/iter{index}"
         # The first round samples from the same adapter as DPO's first: those traces are there already.
         traces = this.sample("iter1" if index == 1 else name, model, problems, index)
-        model = this.sft(f"{name}/adapter", _best(traces), model, max_steps=max(1, steps // rounds))
+        best = _best(fitting(traces, this.config.sft.max_length))
+        if best:
+            model = this.sft(f"{name}/adapter", best, model, max_steps=max(1, steps // rounds))
     this.evaluate("rft", model, splits.evaluation)
 
 
 _BASELINES: dict[str, Callable[[Run, Splits, list[Trace], str, int], None]] = {"sft+": _sft_plus, "rft": _rft}
+
+
+def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
+    """Each stage of the loop with the one before it, its last with SFT, and each baseline with SFT and that last."""
+    loop = [stage for stage in stages if stage not in baselines]
+    pairs = list(pairwise(loop))
+    if len(loop) > 3:
+        pairs.append(("sft", loop[-1]))
+    return pairs + [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
+
+
+def _report(results: Results) -> str:
+    """The tables of a run as one Markdown page."""
+    parts = [
+        "# Results",
+        "Each stage greedily on the same unseen problems, in percent with 95% intervals.",
+        results_markdown([*results.rows, *results.references]),
+        "## Differences\n\nIn percentage points, paired over the same problems (bootstrap).",
+        differences_markdown(results.differences),
+    ]
+    for row in results.rows:
+        parts += [f"## {row.stage}, by label and by hops", results_markdown(breakdown(row))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _best(traces: Sequence[Trace]) -> list[Trace]:

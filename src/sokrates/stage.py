@@ -1,12 +1,13 @@
 """A stage's output folder: what made it, whether it is whole, and when a stage may go on in it.
 
-Contract: the first thing in a folder is `stage.json`, the settings that its content depends on; the last is
-`summary.json`. A folder begun with other settings is never added to or overwritten.
+Contract: the first things in a folder are the resolved `config.yaml` and `stage.json`, the settings that its content
+depends on; the last is `summary.json`. A folder that holds the work of other settings is never added to or overwritten.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,51 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
 
     Errors: SokratesError naming the settings that differ from those the folder was begun with.
     """
-    settings = msgspec.json.decode(msgspec.json.encode(settings))
-    if (output / STAGE).is_file():
-        earlier = jsonl.read_json(output / STAGE)
-        if earlier != settings:
-            keys = sorted(k for k in {*earlier, *settings} if earlier.get(k) != settings.get(k))
-            changes = "; ".join(f"{key} was {earlier.get(key)}, is {settings.get(key)}" for key in keys)
-            raise SokratesError(f"{output}: begun with other settings ({changes}); give another --output or remove it")
-    else:
-        if (output / SUMMARY).is_file():
+    wanted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    earlier = jsonl.read_json(output / STAGE) if (output / STAGE).is_file() else None
+    if earlier != wanted:
+        if earlier is not None and not _is_empty(output):
+            raise SokratesError(
+                f"{output}: begun with other settings ({_changes(earlier, wanted)}); give another --output or remove it"
+            )
+        if earlier is None and (output / SUMMARY).is_file():
             raise SokratesError(f"{output}: holds the result of something else; give another --output")
-        jsonl.write_json(output / STAGE, settings)
+        for leftover in output.glob("*.partial"):
+            leftover.unlink()  # half-written by nothing that this folder knows of
         with jsonl.atomic(output / CONFIG) as file:
             file.write(dump(config).encode())
+        jsonl.write_json(output / STAGE, wanted)
     return (output / SUMMARY).is_file()
+
+
+def _is_empty(output: Path) -> bool:
+    return {path.name for path in output.iterdir()} <= {STAGE, CONFIG}
+
+
+def _changes(earlier: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The settings that differ, by their dotted names, each with what it was and what it is."""
+    before, after = dict(_flat(earlier)), dict(_flat(wanted))
+    keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    return "; ".join(f"{key} was {before.get(key)}, is {after.get(key)}" for key in keys)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def file_hash(path: str | Path) -> str:
     """The SHA-256 of a file's bytes, shortened: how stages know their inputs."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def records_hash(records: Iterable[Any]) -> str:
+    """The SHA-256 of records as JSON lines, shortened."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(msgspec.json.encode(record) + b"\n")
+    return digest.hexdigest()[:16]

@@ -246,7 +246,10 @@ def test_finished_training_is_not_repeated_unless_something_differs(new_base, to
     train(resume=False)
     assert (tmp_path / "training.json").stat().st_mtime_ns != written
     for change in ({"examples": examples[:3]}, {"config": config(num_epochs=1, seed=1)}):
-        assert train(**change).fingerprint != first.fingerprint
+        with pytest.raises(SokratesError, match="holds the adapter of another training"):
+            train(**change)
+        assert train(resume=False, **change).fingerprint != first.fingerprint
+        train(resume=False)
 
 
 def test_leftovers_of_another_training_are_not_resumed(new_base, tokenizer, examples, tmp_path):

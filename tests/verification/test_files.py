@@ -88,11 +88,12 @@ def test_a_killed_verification_goes_on_and_ends_the_same(source, tmp_path, share
     finished = (tmp_path / "whole" / "traces.jsonl").read_bytes()
     killed = tmp_path / "killed"
     killed.mkdir()
+    (killed / "stage.json").write_bytes((tmp_path / "whole" / "stage.json").read_bytes())
     (killed / "traces.jsonl.partial").write_bytes(finished[: int(len(finished) * share)])
     again = verify_file(source, killed)
     assert (killed / "traces.jsonl").read_bytes() == finished
     assert constant(again) == constant(whole)
-    assert sorted(path.name for path in killed.iterdir()) == ["summary.json", "traces.jsonl"]
+    assert {path.name for path in killed.iterdir()} <= {"config.yaml", "stage.json", "summary.json", "traces.jsonl"}
 
 
 def test_what_was_finished_is_not_verified_again(source, tmp_path, monkeypatch):
@@ -110,6 +111,16 @@ def test_what_is_left_of_another_input_is_not_used(source, tmp_path):
     jsonl.write(killed / "traces.jsonl.partial", changed[:10])
     assert constant(verify_file(source, killed)) == constant(whole)
     assert (killed / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
+
+
+def test_a_folder_with_the_work_of_another_input_is_refused(source, tmp_path):
+    verify_file(source, tmp_path / "out")
+    before = (tmp_path / "out" / "traces.jsonl").read_bytes()
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(source.read_bytes().partition(b"\n")[0] + b"\n")
+    with pytest.raises(SokratesError, match=r"begun with other settings \(verify was"):
+        verify_file(other, tmp_path / "out")
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == before
 
 
 def test_verified_traces_verify_to_themselves(source, tmp_path):

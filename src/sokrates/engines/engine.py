@@ -48,7 +48,9 @@ class Completion:
 
 
 class Engine(Protocol):
-    """What generates text."""
+    """What generates text. `window` is how many tokens a prompt and its completion can have together."""
+
+    window: int
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The completions of all requests, as they finish. Errors: as `check_window`."""

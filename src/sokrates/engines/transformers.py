@@ -79,7 +79,7 @@ class TransformersEngine:
         base = model.get_base_model() if isinstance(model, PeftModel) else model
         self._grouped = use_grouped_attention(base)
         self._model = model
-        self._window = window(base)
+        self.window = window(base)
         self._ends = _end_tokens(base, tokenizer)
         self._decoder = Decoder(tokenizer)
         self._max_batch = max_batch
@@ -88,7 +88,7 @@ class TransformersEngine:
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The completions of all requests, as they finish. Errors: as `engine.check_window`."""
         requests = list(requests)
-        check_window(requests, self._window)
+        check_window(requests, self.window)
         return self._generate(self._groups(requests, sampling), sampling)
 
     def _groups(self, requests: Sequence[Request], sampling: Sampling) -> deque[list[Row]]:
@@ -98,7 +98,7 @@ class TransformersEngine:
         return deque(list(group) for _, group in groupby(rows, key=lambda row: row.request.prompt_ids))
 
     def _row(self, request: Request, sampling: Sampling) -> Row:
-        limit = min(sampling.max_tokens, self._window - len(request.prompt_ids))
+        limit = min(sampling.max_tokens, self.window - len(request.prompt_ids))
         name = stream(sampling.seed, request.problem_id, request.sample)
         return Row(request, name, limit, Stopper(sampling.max_steps))
 

@@ -72,8 +72,13 @@ class PromptStyle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         style: PromptStyle = jsonl.read_json(path, cls) if path.is_file() else (default or cls())
         return style
 
+    def encode(self) -> bytes:
+        """What `prompt.json` holds."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
     def save(self, folder: str | Path) -> None:
-        jsonl.write_json(Path(folder) / STYLE_FILE, self)
+        with jsonl.atomic(Path(folder) / STYLE_FILE) as file:
+            file.write(self.encode())
 
 
 def build_prompt(problem: Problem, style: PromptStyle) -> str:

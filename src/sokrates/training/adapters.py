@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +64,12 @@ def finished(output: Path, identity: str, kind: type[R]) -> R | None:
 
 
 def prepare(output: Path, identity: str, *, resume: bool) -> Path:
-    """The folder to train in, empty but for the checkpoints of the same training where `resume` is set."""
+    """The folder to train in, empty but for the checkpoints of the same training where `resume` is set.
+
+    Errors: SokratesError where `output` holds the finished adapter of another training: it is not written over.
+    """
+    if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT).get("fingerprint") != identity:
+        raise SokratesError(f"{output}: holds the adapter of another training; give another --output or remove it")
     staging = output / STAGING
     marker = staging / FINGERPRINT
     if not (resume and marker.is_file() and marker.read_text() == identity):
@@ -97,9 +102,14 @@ def save(model: PeftModel, folder: Path, state: dict[str, torch.Tensor] | None =
 
 
 def publish(
-    model: PeftModel, tokenizer: PreTrainedTokenizerBase, result: msgspec.Struct, output: Path, base_name: str
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    result: msgspec.Struct,
+    output: Path,
+    base_name: str,
+    extras: Mapping[str, bytes],
 ) -> None:
-    """Write adapter, tokenizer and `result` beside the checkpoints, then move them into `output`.
+    """Write adapter, tokenizer, extras and `result` beside the checkpoints, then move them into `output`.
 
     `base_name` is written as the base model's name, as the user gave it and not as the path it was loaded from.
     """
@@ -108,6 +118,8 @@ def publish(
     model.peft_config[ADAPTER].base_model_name_or_path = base_name
     save(model, ready)
     tokenizer.save_pretrained(str(ready))
+    for name, content in extras.items():
+        (ready / name).write_bytes(content)
     jsonl.write_json(ready / RESULT, result)
     for marker in (RESULT, CONFIG):
         (output / marker).unlink(missing_ok=True)

@@ -8,8 +8,9 @@ It knows token ids, not problems or traces.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import datasets
@@ -87,12 +88,14 @@ def train_dpo(
     output: Path,
     *,
     base_name: str,
+    extras: Mapping[str, bytes] = MappingProxyType({}),
     resume: bool = True,
     progress: bool = True,
 ) -> DPOResult:
     """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
 
-    `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is. With
+    `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is.
+    `extras` are more files to publish with the adapter, by name. With
     `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
     not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
     `config.max_length`.
@@ -122,7 +125,7 @@ def train_dpo(
         history=history,
         fingerprint=identity,
     )
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name)
+    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
     return result
 
 

@@ -7,7 +7,6 @@ out, and evaluation problems are drawn from those alone. The loss is on all toke
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections import deque
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from sokrates.config import PretrainConfig
-
-logger = logging.getLogger(__name__)
 
 STYLE = PromptStyle(instructions=False)
 MAX_LENGTH = 1024

@@ -8,8 +8,9 @@ last where nothing is held out. It knows token ids, not problems or traces.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import datasets
@@ -91,6 +92,7 @@ def train_sft(
     output: Path,
     *,
     base_name: str,
+    extras: Mapping[str, bytes] = MappingProxyType({}),
     heldout: Sequence[Example] = (),
     resume: bool = True,
     progress: bool = True,
@@ -98,7 +100,8 @@ def train_sft(
     """Fine-tune on `examples` and write adapter, tokenizer and `training.json` into `output`.
 
     A plain `model` gets a new adapter from `config.lora`; a PeftModel is trained on from its adapter `default`. Either
-    is used up: load the result from `output`. `base_name` is what the folder says its base model is. With `resume`, the
+    is used up: load the result from `output`. `base_name` is what the folder says its base model is.
+    `extras` are more files to publish with the adapter, by name. With `resume`, the
     same training (same inputs, hyper-parameters and starting adapter) goes on from its last epoch, or is not repeated
     where it is finished. Errors: SokratesError for an example that is empty or longer than `config.max_length`.
     """
@@ -129,7 +132,7 @@ def train_sft(
         heldout_losses=_losses(trainer.state, "eval_loss"),
         fingerprint=identity,
     )
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name)
+    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
     return result
 
 

@@ -1,7 +1,7 @@
 """The two training stages as the command line and the loop run them: from records and a model's name to an adapter.
 
 Contract: the output folder holds the adapter, its tokenizer, `prompt.json` (the style it was trained with, its base's
-where that has one) and `training.json`; what a killed stage left behind is never read as whole.
+where that has one), `config.yaml` and `training.json`; what a killed stage left behind is never read as whole.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from sokrates import models
-from sokrates.config import Config
+from sokrates import models, stage
+from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
-from sokrates.traces.prompt import PromptStyle
+from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
 from sokrates.training.dpo import DPOResult, train_dpo
 from sokrates.training.examples import examples, pair_ids
@@ -44,7 +44,6 @@ def fine_tune(
             f"{len(prepared)} traces to train on, {heldout} of them held out: expected at least one more"
         )
     model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
-    style.save(output)
     return train_sft(
         model,
         tokenizer,
@@ -52,9 +51,15 @@ def fine_tune(
         config.sft,
         output,
         base_name=paths.base_name,
+        extras=_extras(style, config),
         heldout=prepared[:heldout],
         progress=progress,
     )
+
+
+def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
+    """The traces that training can read whole: a sampled text may run on beyond `max_length` tokens."""
+    return [trace for trace in traces if trace.prompt_tokens + trace.completion_tokens < max_length]
 
 
 def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path, *, progress: bool = True) -> DPOResult:
@@ -71,5 +76,18 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
     style = models.style(paths, default_style(config))
     prepared = list(pair_ids(pairs, tokenizer, style))
     model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
-    style.save(output)
-    return train_dpo(model, tokenizer, prepared, config.dpo, output, base_name=paths.base_name, progress=progress)
+    return train_dpo(
+        model,
+        tokenizer,
+        prepared,
+        config.dpo,
+        output,
+        base_name=paths.base_name,
+        extras=_extras(style, config),
+        progress=progress,
+    )
+
+
+def _extras(style: PromptStyle, config: Config) -> dict[str, bytes]:
+    """What is published with an adapter: how it wants to be asked, and the configuration it was trained with."""
+    return {STYLE_FILE: style.encode(), stage.CONFIG: dump(config).encode()}

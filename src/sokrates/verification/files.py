@@ -2,7 +2,7 @@
 
 Contract: memory does not grow with the file but for one hash a trace. The output folder gets `traces.jsonl` and
 `summary.json`, whole or not at all. A verification that was killed goes on behind the traces it had finished (which are
-held in memory then), if its input still begins with them.
+held in memory then); a folder that holds the work of another input, or of another stage, is refused.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 import msgspec
 
-from sokrates import jsonl
+from sokrates import jsonl, stage
+from sokrates.config import Config
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.traces.trace import Trace
 from sokrates.verification.summary import Tally
 from sokrates.verification.verify import verify
 
-TRACES, SUMMARY = "traces.jsonl", "summary.json"
+TRACES = "traces.jsonl"
 
 
 def verify_file(
@@ -36,12 +37,15 @@ def verify_file(
     Errors: BadRecord for a record that cannot be used (unless `set_aside` takes it).
     """
     started = time.monotonic()
-    output.mkdir(parents=True, exist_ok=True)
     target = output / TRACES
     if Path(path).resolve() == target.resolve():
         raise SokratesError(f"{target}: the output would overwrite the input; give another --output")
+    jsonl.require(path)
+    if stage.begin(output, {"verify": stage.file_hash(path)}, Config()):
+        earlier: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
+        return earlier
     tally = Tally()
-    finished = _finished(path, target)
+    finished = jsonl.read_partial(target, Trace)
     encode = msgspec.json.Encoder().encode
     with jsonl.partial_path(target).open("ab") as file:
         for trace in verified(
@@ -55,7 +59,7 @@ def verify_file(
     os.replace(jsonl.partial_path(target), target)
     summary = tally.summary(time.monotonic() - started, {"input": str(path)})
     summary["set_aside"] = set_aside.close() if set_aside else 0
-    jsonl.write_json(output / SUMMARY, summary)
+    jsonl.write_json(output / stage.SUMMARY, summary)
     return summary
 
 
@@ -76,7 +80,7 @@ def verified(
             if key in seen:
                 raise SokratesError(f"duplicate trace: sample {trace.sample} of this problem stands in the file twice")
             seen.add(key)
-            if pending is not None and _same_trace(trace, pending):
+            if pending is not None and (pending.problem_id, pending.sample) == (trace.problem_id, trace.sample):
                 done, pending = pending, next(finished, None)
             else:
                 done = verify(trace)
@@ -88,23 +92,3 @@ def verified(
             if set_aside is None:
                 raise bad from None
             set_aside.add(bad, msgspec.json.encode(trace).decode())
-
-
-def _finished(path: str | Path, target: Path) -> list[Trace]:
-    """The traces that a killed verification of this same input had finished; none where the input is another."""
-    finished = jsonl.read_partial(target, Trace)
-    source = jsonl.read(path, Trace, set_aside=jsonl.SetAside(Path(os.devnull)))
-    for done in finished:
-        trace = next(source, None)
-        while trace is not None and not _same_trace(trace, done):
-            trace = next(source, None)
-        if trace is None:
-            jsonl.partial_path(target).unlink()
-            return []
-    return finished
-
-
-def _same_trace(left: Trace, right: Trace) -> bool:
-    return (left.problem_id, left.sample, left.completion) == (right.problem_id, right.sample, right.completion) and [
-        (step.thought, step.action) for step in left.steps
-    ] == [(step.thought, step.action) for step in right.steps]
