@@ -366,3 +366,10 @@ class TestOptions:
             options(SFTConfig, "epochs")
         with pytest.raises(TypeError, match="lora"):
             options(SFTConfig, "lora")
+
+
+def test_the_baselines_differ_from_the_demo_in_what_they_add_alone():
+    demo, baselines = load(CONFIGS / "demo.yaml"), load(CONFIGS / "baselines.yaml")
+    assert baselines.oak_loop.baselines == ["sft+", "rft"]
+    assert baselines.model_copy(update={"oak_loop": demo.oak_loop}) == demo
+    assert baselines.oak_loop.num_iterations == demo.oak_loop.num_iterations
