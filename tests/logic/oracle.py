@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import z3
 
-from sokrates.logic.formulas import And, Atom, Const, Forall, Formula, Implies, Not, Term, Var
+from sokrates.logic.formulas import (
+    EQUALS,
+    And,
+    Atom,
+    Const,
+    Exists,
+    Forall,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Term,
+    Var,
+    Xor,
+)
 
 _ELEMENT = z3.DeclareSort("Element")
 
@@ -15,6 +31,8 @@ def translate(formula: Formula, scope: dict[Var, z3.ExprRef] | None = None) -> z
     """A closed formula as z3's. A variable bound again inside stands for the inner one."""
     scope = scope or {}
     match formula:
+        case Atom(predicate, args) if predicate == EQUALS:
+            return _term(args[0], scope) == _term(args[1], scope)
         case Atom(predicate, args):
             sorts = [_ELEMENT] * len(args)
             return z3.Function(f"{predicate}/{len(args)}", *sorts, z3.BoolSort())(*(_term(a, scope) for a in args))
@@ -22,11 +40,18 @@ def translate(formula: Formula, scope: dict[Var, z3.ExprRef] | None = None) -> z
             return z3.Not(translate(body, scope))
         case And(parts):
             return z3.And(*(translate(part, scope) for part in parts))
+        case Or(parts):
+            return z3.Or(*(translate(part, scope) for part in parts))
+        case Xor(parts):
+            return functools.reduce(z3.Xor, (translate(part, scope) for part in parts))
         case Implies(antecedent, consequent):
             return z3.Implies(translate(antecedent, scope), translate(consequent, scope))
-        case Forall(var, body):
+        case Iff(left, right):
+            return translate(left, scope) == translate(right, scope)
+        case Forall(var, body) | Exists(var, body):
             bound = z3.Const(f"variable {len(scope)} {var.name}", _ELEMENT)
-            return z3.ForAll([bound], translate(body, {**scope, var: bound}))
+            quantifier = z3.ForAll if isinstance(formula, Forall) else z3.Exists
+            return quantifier([bound], translate(body, {**scope, var: bound}))
 
 
 def _term(term: Term, scope: dict[Var, z3.ExprRef]) -> z3.ExprRef:

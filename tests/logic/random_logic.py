@@ -9,15 +9,21 @@ from sokrates.logic.formulas import (
     And,
     Atom,
     Const,
+    Exists,
     Forall,
     Formula,
+    Iff,
     Implies,
     Not,
+    Or,
     Var,
+    Xor,
     complement,
-    conjuncts,
     constants,
+    flat_parts,
+    parts_of,
     quantify,
+    rebuilt,
     substitute,
 )
 
@@ -39,18 +45,17 @@ def literal(rng: random.Random, scope: Sequence[Var]) -> Formula:
 
 def formula(rng: random.Random, depth: int, scope: Sequence[Var] = ()) -> Formula:
     """Any formula without free variables but those in scope; a quantifier may bind a name of the scope again."""
-    kind = rng.choice(("atom", "not", "and", "implies", "forall")) if depth else "atom"
-    match kind:
-        case "not":
-            return Not(formula(rng, depth - 1, scope))
-        case "and":
-            return And(tuple(formula(rng, depth - 1, scope) for _ in range(rng.choice((2, 2, 3)))))
-        case "implies":
-            return Implies(formula(rng, depth - 1, scope), formula(rng, depth - 1, scope))
-        case "forall":
-            var = rng.choice(VARIABLES)
-            return Forall(var, formula(rng, depth - 1, [*scope, var]))
-    return atom(rng, scope)
+    kind = rng.choice((Atom, Not, And, Or, Xor, Implies, Implies, Iff, Forall, Forall, Exists)) if depth else Atom
+    if kind is Atom:
+        return atom(rng, scope)
+    if kind is Not:
+        return Not(formula(rng, depth - 1, scope))
+    if kind in (And, Or, Xor):
+        return kind(tuple(formula(rng, depth - 1, scope) for _ in range(rng.choice((2, 2, 3)))))
+    if kind in (Implies, Iff):
+        return kind(formula(rng, depth - 1, scope), formula(rng, depth - 1, scope))
+    var = rng.choice(VARIABLES)
+    return kind(var, formula(rng, depth - 1, [*scope, var]))
 
 
 def open_rule(rng: random.Random) -> tuple[tuple[Var, ...], Implies]:
@@ -99,50 +104,50 @@ def _disguised(rng: random.Random, whole: Formula, names: dict[Var, Var]) -> For
     match whole:
         case Atom(predicate, args):
             return Atom(predicate, tuple(names.get(a, a) if isinstance(a, Var) else a for a in args))
-        case Not(body):
-            return Not(_disguised(rng, body, names))
-        case Implies(antecedent, consequent):
-            return Implies(_disguised(rng, antecedent, names), _disguised(rng, consequent, names))
-        case Forall(var, body):
+        case Forall(var, body) | Exists(var, body):
             fresh = Var(f"v{rng.randrange(10**9)}")
-            return Forall(fresh, _disguised(rng, body, {**names, var: fresh}))
-    parts = [_disguised(rng, part, names) for part in conjuncts(whole)]
+            return type(whole)(fresh, _disguised(rng, body, {**names, var: fresh}))
+        case Not() | Implies():
+            return rebuilt(whole, [_disguised(rng, part, names) for part in parts_of(whole)])
+        case Iff():
+            sides = [_disguised(rng, part, names) for part in parts_of(whole)]
+            rng.shuffle(sides)
+            return Iff(*sides)
+    kind = type(whole)
+    parts = [_disguised(rng, part, names) for part in flat_parts(whole, kind)]
     rng.shuffle(parts)
-    if rng.random() < 0.5:
+    if kind is not Xor and rng.random() < 0.5:
         parts.append(rng.choice(parts))
     if len(parts) > 2 and rng.random() < 0.5:
-        parts[:2] = [And(tuple(parts[:2]))]
-    return And(tuple(parts))
+        parts[:2] = [kind(tuple(parts[:2]))]
+    return kind(tuple(parts))
 
 
 def tampered(rng: random.Random, whole: Formula) -> Formula:
     """A formula near this one that mostly does not follow where it does."""
-    kind = rng.choice(("negate", "constant", "converse", "inside", "rebind"))
+    kind = rng.choice(("negate", "constant", "converse", "inside", "rebind", "connective", "quantifier"))
     match kind, whole:
         case "constant", _ if constants(whole):
             old, new = rng.choice(sorted(constants(whole), key=str)), rng.choice(CONSTANTS)
             return _replace(whole, old, new)
         case "converse", Implies(antecedent, consequent):
             return Implies(consequent, antecedent)
-        case _, Forall(var, body):
+        case "connective", And(parts) | Or(parts) | Xor(parts):
+            return rng.choice((And, Or, Xor))(parts)
+        case "quantifier", Forall(var, body):
+            return Exists(var, body)
+        case "quantifier", Exists(var, body):
+            return Forall(var, body)
+        case _, Forall(var, body) | Exists(var, body):
             other = rng.choice(VARIABLES) if kind == "rebind" else var
-            return Forall(other, tampered(rng, substitute(body, {var: other})))
-        case "inside", Implies(antecedent, consequent):
-            return Implies(tampered(rng, antecedent), consequent)
-        case "inside", And(parts):
-            return And((tampered(rng, parts[0]), *parts[1:]))
+            return type(whole)(other, tampered(rng, substitute(body, {var: other})))
+        case "inside", And() | Or() | Xor() | Implies() | Iff():
+            first, *others = parts_of(whole)
+            return rebuilt(whole, [tampered(rng, first), *others])
     return complement(whole)
 
 
 def _replace(whole: Formula, old: Const, new: Const) -> Formula:
-    match whole:
-        case Atom(predicate, args):
-            return Atom(predicate, tuple(new if a == old else a for a in args))
-        case Not(body):
-            return Not(_replace(body, old, new))
-        case And(parts):
-            return And(tuple(_replace(part, old, new) for part in parts))
-        case Implies(antecedent, consequent):
-            return Implies(_replace(antecedent, old, new), _replace(consequent, old, new))
-        case Forall(var, body):
-            return Forall(var, _replace(body, old, new))
+    if isinstance(whole, Atom):
+        return Atom(whole.predicate, tuple(new if a == old else a for a in whole.args))
+    return rebuilt(whole, [_replace(part, old, new) for part in parts_of(whole)])

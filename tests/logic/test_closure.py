@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sokrates.logic.answer import Answer
 from sokrates.logic.closure import Closure
 from sokrates.logic.formulas import And, Atom, Const, Forall, Formula, Implies, Not, Var, complement
-from sokrates.logic.proof import Theory
+from sokrates.logic.theory import Theory
 from tests.logic import oracle, random_logic
 
 a, b = Const("a"), Const("b")

@@ -9,8 +9,9 @@ import pytest
 from sokrates.logic.answer import Answer
 from sokrates.logic.claim import claim_of, concluded_of
 from sokrates.logic.formulas import And, Atom, Const, Forall, Implies, Var, show
-from sokrates.logic.proof import Proof, Theory
+from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE, RULES
+from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import read_sentences
 

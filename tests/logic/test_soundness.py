@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sokrates.logic.formulas import Formula, same, show
-from sokrates.logic.proof import Proof, Theory
+from sokrates.logic.proof import Proof
 from sokrates.logic.rules import RULES
+from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Refusal
 from tests.logic import oracle, random_logic
 

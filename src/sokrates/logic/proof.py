@@ -1,51 +1,20 @@
 """The proof state: the only place where a step becomes valid.
 
 Contract: lines are numbered as in the prompt, premises first; every step takes the next number whether it is valid or
-not; only premises and valid steps can be cited; nothing is valid after CONCLUDE. A `Theory` holds what all traces of a
-problem share and is not changed by them.
+not; only premises and valid steps can be cited; nothing is valid after CONCLUDE.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.claim import Claim
-from sokrates.logic.closure import Closure
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Const, Formula, canonical, complement, constants, same, show
+from sokrates.logic.formulas import Formula, canonical, complement, same, show
 from sokrates.logic.rules import CONCLUDE, RULES, Rule
+from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason, Refusal, Verdict
-
-
-class Theory:
-    """Some premises and a conclusion, read once, with what they entail."""
-
-    def __init__(self, premises: Sequence[Formula], conclusion: Formula) -> None:
-        self.premises = tuple(premises)
-        self.conclusion = conclusion
-        self.constants: frozenset[Const] = frozenset().union(*map(constants, [*premises, conclusion]))
-
-    @cached_property
-    def keys(self) -> tuple[Formula, ...]:
-        """The premises in canonical form."""
-        return tuple(map(canonical, self.premises))
-
-    @cached_property
-    def closure(self) -> Closure:
-        return Closure(self.premises)
-
-    @property
-    def answer(self) -> Answer | None:
-        """The right answer by classical entailment; None where it is not decided, or the premises contradict."""
-        proved = self.closure.entails(self.conclusion)
-        refuted = self.closure.entails(complement(self.conclusion))
-        if proved and refuted:
-            return None
-        if proved or refuted:
-            return Answer.TRUE if proved else Answer.FALSE
-        return None if proved is None or refuted is None else Answer.UNKNOWN
 
 
 class Proof:
@@ -144,7 +113,7 @@ class Proof:
 
     def _check_unknown(self) -> None:
         for goal in (self.theory.conclusion, complement(self.theory.conclusion)):
-            entailed = self.theory.closure.entails(goal)
+            entailed = self.theory.entails(goal)
             if entailed:
                 raise Refusal(Reason.NOT_UNKNOWN, f"the premises entail {show(goal)}")
             if entailed is None:

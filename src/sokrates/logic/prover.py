@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sokrates.logic.closure import Literal, ground_literal, literal_formula
 from sokrates.logic.formulas import Const, Formula, Implies, conjuncts, strip_foralls
-from sokrates.logic.proof import Theory
+from sokrates.logic.theory import Theory
 
 
 @dataclass(frozen=True, slots=True)

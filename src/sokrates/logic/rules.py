@@ -19,8 +19,8 @@ from sokrates.logic.formulas import (
     Not,
     Var,
     complement,
-    conjunction,
     conjuncts,
+    joined,
     match_formula,
     quantify,
     rename_apart,
@@ -130,7 +130,7 @@ def _univ_instantiation(cited: Sequence[Formula], claim: Formula | None, constan
 
 def _and_intro(cited: Sequence[Formula], claim: Formula | None, constants: Collection[Const]) -> list[Formula]:
     # Each part once: a proof that joins a line with itself again and again must not grow without bound.
-    return [conjunction(_distinct([part for line in cited for part in conjuncts(line)]))]
+    return [joined(And, _distinct([part for line in cited for part in conjuncts(line)]))]
 
 
 def _and_elim(cited: Sequence[Formula], claim: Formula | None, constants: Collection[Const]) -> list[Formula]:

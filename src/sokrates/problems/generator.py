@@ -178,7 +178,7 @@ def _checked(
         premises.insert(draft.rng.randint(0, len(premises)), fact)
     goal = _fact_sentence(name, conclusion)
     theory = read_sentences(tuple(premises), goal).theory
-    if not theory.closure.consistent or theory.answer is not answer:
+    if not theory.consistent or theory.answer is not answer:
         return None
     if len(derive_all(theory, Const(name))) > settings.max_facts:
         return None

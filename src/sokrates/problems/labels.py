@@ -11,7 +11,7 @@ def label_error(problem: Problem) -> str | None:
     if problem.label is None:
         return None
     theory = read_sentences(problem.premises, problem.conclusion).theory
-    if theory.closure.consistent is False:
+    if theory.consistent is False:
         return f"{problem.problem_id}: its premises contradict each other, so its label {problem.label} means nothing"
     answer = theory.answer
     if answer is None:

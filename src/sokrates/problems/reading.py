@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sokrates.errors import SokratesError
 from sokrates.logic.english import Reading, Unreadable, read
-from sokrates.logic.proof import Theory
+from sokrates.logic.theory import Theory
 
 
 class UnreadableSentence(SokratesError):

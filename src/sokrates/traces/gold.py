@@ -55,9 +55,9 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     """
     read = read_sentences(problem.premises, problem.conclusion)
     answer = read.theory.answer
-    if read.theory.closure.consistent is None:
+    if read.theory.consistent is None:
         raise NoGoldTrace("whether its premises contradict each other is not decided")
-    if not read.theory.closure.consistent:
+    if not read.theory.consistent:
         raise NoGoldTrace("its premises contradict each other")
     if answer is None:
         raise NoGoldTrace("whether its conclusion follows is not decided")

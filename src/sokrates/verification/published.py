@@ -11,8 +11,8 @@ import re
 
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.english import Reading, read
-from sokrates.logic.proof import Theory
 from sokrates.logic.rules import CONCLUDE
+from sokrates.logic.theory import Theory
 from sokrates.traces.trace import Step
 
 FIRST_STATEMENT = re.compile(r"\b([A-Z][A-Za-z]*|\d+) is (not )?(?:an? )?([a-z]+)")
@@ -24,4 +24,4 @@ def published_valid(step: Step, theory: Theory, label: Answer | None) -> bool:
         return label is not None and step.option_args == (ANSWERS.index(label),)
     found = FIRST_STATEMENT.search(step.thought)
     reading = read(found.group()) if found else None
-    return isinstance(reading, Reading) and theory.closure.entails(reading.formula) is True
+    return isinstance(reading, Reading) and theory.entails(reading.formula) is True

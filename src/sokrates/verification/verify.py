@@ -13,8 +13,9 @@ from sokrates.logic.answer import Answer
 from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
 from sokrates.logic.english import Unreadable
 from sokrates.logic.formulas import Formula, canonical, complement, show
-from sokrates.logic.proof import Proof, Theory
+from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE
+from sokrates.logic.theory import Theory
 from sokrates.problems.reading import read_sentences
 from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
@@ -62,7 +63,7 @@ def _judge(step: Step, proof: Proof, label: Answer | None) -> None:
     step.claim = None if formula is None else show(formula)
     step.reason = None if verdict.reason is None else verdict.reason.value
     step.message = verdict.message
-    step.entailed = None if formula is None else theory.closure.entails(formula)
+    step.entailed = None if formula is None else theory.entails(formula)
     step.published_valid = published_valid(step, theory, label)
 
 
@@ -76,9 +77,9 @@ def _misquotes(step: Step, proof: Proof) -> int:
 
 
 def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str | None:
-    if theory.closure.consistent is None:
+    if theory.consistent is None:
         return "whether the premises contradict each other is not decided"
-    if not theory.closure.consistent:
+    if not theory.consistent:
         return "the premises contradict each other"
     if answer is None:
         return "it does not conclude"
