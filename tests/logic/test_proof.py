@@ -111,7 +111,7 @@ def test_what_each_rule_derives(option, args, thought, derived):
         ("AND_ELIM", [6, 6], "so Sally is red.", Reason.ARGUMENT_COUNT),
         # Options that are none.
         ("RULE", [0, 1], "so Max is a yumpus.", Reason.UNKNOWN_RULE),
-        ("OR_INTRO", [0], "so Max is a wumpus.", Reason.UNKNOWN_RULE),
+        ("EX_FALSO", [0], "so Max is a wumpus.", Reason.UNKNOWN_RULE),
         ("modus_ponens", [0, 1], "so Max is a yumpus.", Reason.UNKNOWN_RULE),
         ("", [], "so Max is a yumpus.", Reason.UNREADABLE_ACTION),
     ],
@@ -144,7 +144,7 @@ def test_illicit_conversion():
 def test_every_reason_comes_with_a_sentence():
     verdict = step(proof_of(), "MODUS_PONENS", [0, 2], "so Max is red.")
     assert "wumpus(Max) is not the antecedent of yumpus(x) → red(x)" in verdict.message
-    assert "'OR_INTRO'" in step(proof_of(), "OR_INTRO", [0], "").message
+    assert "'EX_FALSO'" in step(proof_of(), "EX_FALSO", [0], "").message
     assert len(step(proof_of(), "Z" * 10_000, [0], "").message) < 100
     assert "there is no line 99" in step(proof_of(), "AND_ELIM", [99], "").message
 

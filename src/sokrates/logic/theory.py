@@ -16,6 +16,7 @@ class Theory:
     def __init__(self, premises: Sequence[Formula], conclusion: Formula) -> None:
         self.premises = tuple(premises)
         self.conclusion = conclusion
+        self.premise_constants: frozenset[Const] = frozenset().union(*map(constants, premises))
         self.constants: frozenset[Const] = frozenset().union(*map(constants, [*premises, conclusion]))
 
     @cached_property

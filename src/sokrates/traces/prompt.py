@@ -19,11 +19,14 @@ from sokrates.problems import Problem
 
 STYLE_FILE = "prompt.json"
 
+RULE_LINES = "\n".join(f"{rule.name} [{', '.join(rule.arguments)}] gives {rule.gives}" for rule in RULES.values())
+
 INSTRUCTIONS = f"""\
 Decide whether the conclusion is TRUE, FALSE or UNKNOWN, given the premises. Reason in steps of two lines:
 Thought: what you use and what follows from it, ending with "so" and the new statement
 Action: the rule and the numbers of the lines it uses; each action's result takes the next line number
-Rules: {", ".join(RULES)}
+Rules, with the lines that each takes (ASSUME A stands for an earlier ASSUME step, whose thought states A):
+{RULE_LINES}
 End with CONCLUDE: [0] for TRUE, [1] for FALSE, [2] for UNKNOWN, and then the final answer.
 """
 
