@@ -16,7 +16,7 @@ from sokrates import jsonl
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.logic.answer import Answer
 from sokrates.problems.problem import Problem
-from sokrates.problems.reading import read_sentences, sentences
+from sokrates.problems.reading import read_problem, sentences
 
 Format = Literal["prontoqa", "logic-lm", "plan"]
 
@@ -130,7 +130,7 @@ def label(spelled: str | None) -> Answer | None:
 def read_problems(
     path: str | Path, format: Format = "plan", *, set_aside: jsonl.SetAside | None = None
 ) -> Iterator[Problem]:
-    """The problems of a file, in its order; ids are unique and every sentence is in the grammar.
+    """The problems of a file, in its order; ids are unique and every sentence (or its formula) can be read.
 
     A file that is one JSON array (as Logic-LM ships it) is read like one of JSON lines.
     Errors: BadRecord for the first record that cannot be used, unless `set_aside` takes such records.
@@ -175,7 +175,7 @@ def _problem(
         raise bad("its id is empty: expected one that no other record has")
     try:
         problem = record.problem()
-        read_sentences(problem.premises, problem.conclusion)
+        read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol)
     except SokratesError as error:
         raise bad(str(error), name) from None
     if name in seen:
