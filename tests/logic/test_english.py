@@ -180,9 +180,11 @@ def shown(sentence: str) -> str:
             "∀x ((need(x, cat) ∧ red(cat)) → blue(x))",
         ),
         (
-            "If something is big and it visits the bear then the bear is green.",
+            "If something is big and it visits the bear, then the bear is green.",
             "∀x ((big(x) ∧ visit(x, bear)) → green(bear))",
         ),
+        ("If Max is red, and Sally is kind then Wren is mad.", "(red(Max) ∧ kind(Sally)) → mad(Wren)"),
+        ("If Max is red then Max is kind, mad, or big.", "red(Max) → (kind(Max) ∨ mad(Max) ∨ big(Max))"),
         ("If something is red then the bear likes it.", "∀x (red(x) → like(bear, x))"),
         ("If someone likes Max and Max likes them then they are red.", "∀x ((like(x, Max) ∧ like(Max, x)) → red(x))"),
         ("If someone is kind then they are furry wumpuses.", "∀x (kind(x) → (furry(x) ∧ wumpus(x)))"),
@@ -284,6 +286,10 @@ def test_what_sentences_say(sentence, formula):
         "Either Max is red or Max is kind",
         "Max is either red or kind",
         "Max is neither red nor kind",
+        "It is not the case that Max is red, and Sally is kind",
+        "It is not the case that every wumpus is red, and is kind",
+        "If Max is red then Max is kind, and Sally is mad",
+        "If Max is red then Max is kind, Sally is mad, and Wren is big",
         # Adjectives.
         "Tall wumpuses are red",
         "Max is a tall wumpus",

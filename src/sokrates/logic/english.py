@@ -16,12 +16,12 @@ thing; "Sally is numpus" is read without its article.
     phrase      = ("is" | "are") (["not"] thing | thing { joint ["not"] thing })
                 | ("belongs to" | "does not belong to") nouns | (verb | "does not" verb) (name | pronoun)
     thing       = ("a" | "an") [adjectives] noun | [adjective] nouns | noun | adjective
-    kind        = [adjectives] noun | adjectives ("things" | "people")
+    kind        = [adjectives] noun | adjectives ("thing" | "things" | "person" | "people")
     name        = a word with a capital | a number | "the" noun
     joint       = "," | "and" | "or" | ", and" | ", or"
 
 - A sentence, a condition, its conclusion, and each side of a universal hold "and" or "or", never both. "It is not the
-  case that" and "then" reach to the end of the sentence.
+  case that" and "then" reach to the end of the sentence, so behind them no comma may begin a phrase or a clause.
 - A comma alone joins things to an ∧. Elsewhere commas belong to a list of one kind, "A, B, or C".
 - A "not" before a list is refused, and so is a thing without "not" after a thing with one.
 - An adjective before a noun is one of a closed list, known to say the same thing of every noun; verbs are a closed list

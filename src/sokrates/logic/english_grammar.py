@@ -99,12 +99,14 @@ class Parser:
         self._lowered = [word.lower() for word in self._words]
         self._at = 0
         self._pronouns: tuple[str, str] | None = None
+        self._reaching = ""  # the words before that reach to the end of the sentence
         self.nouns: set[str] = set()
 
     def sentence(self) -> Formula:
         denials = 0
         while self._accept("it", "is", "not", "the", "case", "that"):
             denials += 1
+            self._reaching = "it is not the case that"
         formula = self._statement()
         if self._ahead():
             raise Refused(f"{self._words[self._at]!r} does not fit where it stands")
@@ -153,6 +155,7 @@ class Parser:
         condition = self._side(_X, plural=False, clauses=True) if indefinite else self._facts()
         self._accept(",")
         self._expect("then")
+        self._reaching = "then"
         body = Implies(condition, self._facts())
         return Forall(_X, body) if indefinite else body
 
@@ -184,6 +187,8 @@ class Parser:
         while joint := self._joint(side):
             if joint.kind == _THING:
                 raise Refused("only what is said with 'is' or 'are' can be a list")
+            if self._reaching and self._ahead() == ",":
+                raise Refused(f"whether {self._reaching!r} reaches beyond the comma is not clear")
             self._pass(joint, side)
             if joint.kind == _CLAUSE:
                 term, plural = self._subject()
