@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from sokrates.logic.answer import Answer
 from sokrates.logic.closure import Closure
@@ -13,11 +14,13 @@ from sokrates.logic.formulas import Const, Formula, canonical, complement, const
 class Theory:
     """Some premises and a conclusion, read once, with what they entail."""
 
-    def __init__(self, premises: Sequence[Formula], conclusion: Formula) -> None:
+    def __init__(self, premises: Sequence[Formula], conclusion: Formula | None) -> None:
         self.premises = tuple(premises)
-        self.conclusion = conclusion
+        self.conclusion: Any = conclusion
+        """A formula, or None where the problem does not give one."""
+        stated = [*premises] if conclusion is None else [*premises, conclusion]
         self.premise_constants: frozenset[Const] = frozenset().union(*map(constants, premises))
-        self.constants: frozenset[Const] = frozenset().union(*map(constants, [*premises, conclusion]))
+        self.constants: frozenset[Const] = frozenset().union(*map(constants, stated))
 
     @cached_property
     def keys(self) -> tuple[Formula, ...]:
@@ -40,6 +43,8 @@ class Theory:
     @property
     def answer(self) -> Answer | None:
         """The right answer by classical entailment; None where it is not decided, or the premises contradict."""
+        if self.conclusion is None:
+            return None
         proved = self.entails(self.conclusion)
         refuted = self.entails(complement(self.conclusion))
         if proved and refuted:
