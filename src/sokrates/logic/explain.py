@@ -151,7 +151,8 @@ def _of_one(theory: Theory, claim: Formula, who: Const, premises: int) -> Ground
 
 
 def _of_a_case(theory: Theory, formula: Formula) -> Grounds:
-    reasons = _reasons(theory, formula)
+    way = theory.closure.counterexample(formula)
+    reasons = _of_a_model(theory, formula) if way is None else _with_short_names(theory, formula, way)
     facts = [fact for fact in _facts_near(theory, formula) if fact not in reasons]
     case = tuple([*facts[: max(0, MOST_LITERALS - len(reasons))], *reasons][:MOST_LITERALS])
     known = theory.constants | constants(formula)
@@ -165,16 +166,20 @@ def _of_a_case(theory: Theory, formula: Formula) -> Grounds:
     return Grounds(False, words, case=case)
 
 
-def _reasons(theory: Theory, formula: Formula) -> list[Formula]:
-    """Formulas that make this one false and that the premises leave open together; none where it is too complex."""
-    way = theory.closure.counterexample(formula)
-    if way is not None:
-        return list(dict.fromkeys(_with_short_names(theory, formula, way)))
+def _of_a_model(theory: Theory, formula: Formula) -> list[Formula]:
+    """Literals of a model that make the formula false; then how the premises with its predicates hold of the same."""
     model = theory.smt.counterexample(formula)
+    if model is None:
+        return []
+    predicates = _predicates(formula)
     try:
-        return model.reasons(formula) if model else []
+        found = model.reasons(formula)
+        about = frozenset().union(*map(constants, found))
+        near = [premise for premise in theory.premises if _predicates(premise) & predicates]
+        also = [literal for premise in near for literal in model.reasons(premise) if constants(literal) <= about]
     except TooComplex:
         return []
+    return list(dict.fromkeys([*found, *also]))
 
 
 def _with_short_names(theory: Theory, formula: Formula, way: Sequence[Formula]) -> list[Formula]:
@@ -184,16 +189,20 @@ def _with_short_names(theory: Theory, formula: Formula, way: Sequence[Formula]) 
     names = dict(zip(found, unused_names(known), strict=False))
     for old, new in names.items():
         way = [substitute(generalise(part, old, _HOLE), {_HOLE: new}) for part in way]
-    return list(way)
+    return list(dict.fromkeys(way))
 
 
 def _facts_near(theory: Theory, formula: Formula) -> list[Formula]:
     """Literals that the premises give, of the formula's constants or its predicates, the former first."""
-    predicates = {atom.predicate for atom in atoms(formula)} - {EQUALS}
+    predicates = _predicates(formula)
     named = constants(formula)
     given = dict.fromkeys(part for premise in theory.premises for part in conjuncts(premise) if _is_literal(part))
     near = [fact for fact in given if constants(fact) & named]
-    return [*near, *(f for f in given if f not in near and {atom.predicate for atom in atoms(f)} & predicates)]
+    return [*near, *(f for f in given if f not in near and _predicates(f) & predicates)]
+
+
+def _predicates(formula: Formula) -> set[str]:
+    return {atom.predicate for atom in atoms(formula)} - {EQUALS}
 
 
 def _is_literal(formula: Formula) -> bool:

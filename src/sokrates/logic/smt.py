@@ -231,9 +231,9 @@ class _Question:
         for (predicate, places), written in self.predicates.items():
             function = z3.Function(written, *[sort] * places, truth)
             relations[predicate, places] = frozenset(
-                tuple(map(elements.index, args))
-                for args in product(elements, repeat=places)
-                if z3.is_true(found.eval(function(*args), True))
+                numbers
+                for numbers in product(range(len(elements)), repeat=places)
+                if z3.is_true(found.eval(function(*(elements[number] for number in numbers)), True))
             )
         return _named_model(len(elements), {who: elements.index(value) for who, value in values.items()}, relations)
 
