@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -308,3 +309,21 @@ IMPORT = "import sys, sokrates.logic.theory, sokrates.logic.explain, sokrates.lo
 
 def test_importing_it_does_not_load_z3():
     subprocess.run([sys.executable, "-c", IMPORT], check=True, timeout=60, env={"PYTHONPATH": "src"}, cwd=PROJECT)
+
+
+FORKED = """
+import multiprocessing
+from tests.logic.test_smt import seeded
+if __name__ == "__main__":
+    here = list(map(seeded, range(8)))
+    for method in ("fork", "spawn"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.map_async(seeded, range(8)).get(timeout=60) == here, method
+"""
+
+
+def test_processes_answer_alike_also_when_forked_after_use(tmp_path):
+    script = tmp_path / "forked.py"
+    script.write_text(FORKED)
+    environment = {"PYTHONPATH": f"src{os.pathsep}."}
+    subprocess.run([sys.executable, str(script)], check=True, timeout=100, env=environment, cwd=PROJECT)
