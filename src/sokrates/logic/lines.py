@@ -49,6 +49,11 @@ class Line:
     def cost(self) -> int:
         return len(self.cone)
 
+    @property
+    def assumes(self) -> bool:
+        """Whether something is assumed on the way to it."""
+        return self.rule == ASSUME or any(parent.assumes for parent in self.parents)
+
 
 def joint_cost(lines: Iterable[Line]) -> int:
     """How many steps several lines take together."""
@@ -125,8 +130,8 @@ def _rests(rule: str, parents: Sequence[Line]) -> frozenset[int]:
     return found
 
 
-def numbered(goal: Line, premises: int) -> list[Derivation]:
-    """The steps that a line takes, in an order in which each stands behind what it cites; none twice."""
+def numbered(goals: Sequence[Line], premises: int) -> list[Derivation]:
+    """The steps that some lines take, in an order in which each stands behind what it cites; none twice."""
     steps: list[Derivation] = []
     written: dict[Formula, list[tuple[frozenset[int], int]]] = {}
 
@@ -142,13 +147,12 @@ def numbered(goal: Line, premises: int) -> list[Derivation]:
         written.setdefault(line.key, []).append((line.rests, number))
         return number
 
-    write(goal)
-    return _needed(steps, premises)
+    needed = {write(goal) for goal in goals}
+    return _needed(steps, needed, premises)
 
 
-def _needed(steps: Sequence[Derivation], premises: int) -> list[Derivation]:
-    """Without the steps that the last one does not rest on."""
-    needed = {premises + len(steps) - 1}
+def _needed(steps: Sequence[Derivation], needed: set[int], premises: int) -> list[Derivation]:
+    """Without the steps on which none of those needed rests."""
     for number in range(premises + len(steps) - 1, premises - 1, -1):
         if number in needed:
             needed.update(steps[number - premises].args)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
 
 from sokrates.logic.closure import Literal, ground_literal, literal_formula, literal_rule
+from sokrates.logic.composition import is_literal
 from sokrates.logic.facts import Facts
 from sokrates.logic.formulas import Const, Forall, Formula, constants
-from sokrates.logic.lines import Derivation, Pad, SearchEnded, numbered
+from sokrates.logic.lines import Derivation, Line, Pad, SearchEnded, joint_cost, numbered
 from sokrates.logic.search import Search
 from sokrates.logic.theory import Theory
 
-__all__ = ["Derivation", "SearchEnded", "derive_all", "prove"]
+__all__ = ["Derivation", "SearchEnded", "derive_all", "derive_some", "prove"]
 
 MOST_WORK = 2_000_000
 """Lines made and compared in the search for one proof; those of real problems take thousands."""
@@ -81,16 +83,37 @@ def _search_for(
     theory: Theory, goal: Formula, most_work: int, seconds: float, names: Sequence[str]
 ) -> list[Derivation] | None:
     pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
-    fresh = _fresh(theory.constants | constants(goal), names)
-    known = sorted(theory.constants | constants(goal), key=lambda constant: constant.name)
-    root = Facts(pad, constants=known or [fresh([])])
-    for premise in pad.premises:
-        root.offer(premise)
-    search = Search(pad, fresh)
+    taken = theory.constants | constants(goal)
+    root, search = _root(pad, taken, names), Search(pad, _fresh(taken, names))
     for depth in range(DEEPEST + 1):
         if line := search.prove(root, goal, depth):
-            return numbered(line, len(theory.premises))
+            return numbered([line], len(theory.premises))
     return None
+
+
+def _root(pad: Pad, known: frozenset[Const], names: Sequence[str]) -> Facts:
+    """The premises as facts about the constants, of which there is always one: domains are not empty."""
+    ordered = sorted(known, key=lambda constant: constant.name) or [Const(names[0])]
+    root = Facts(pad, constants=ordered)
+    for premise in pad.premises:
+        root.offer(premise)
+    return root
+
+
+def derive_some(
+    theory: Theory, about: frozenset[Const], *, most: int, most_work: int = MOST_WORK, seconds: float = MOST_SECONDS
+) -> list[Derivation]:
+    """Literals about some constants that follow without assumptions, nearest first, in at most so many steps."""
+    pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
+    root = _root(pad, theory.constants, NAMES)
+    with suppress(SearchEnded):
+        root.close()
+    chosen: list[Line] = []
+    for line in sorted(root.lines(), key=lambda line: line.cost):
+        said = is_literal(line.formula) and constants(line.formula) & about
+        if said and line.rule and not line.assumes and joint_cost([*chosen, line]) <= most:
+            chosen.append(line)
+    return numbered(chosen, len(theory.premises))
 
 
 def _fresh(taken: frozenset[Const], names: Sequence[str]) -> Callable[[Sequence[Const]], Const]:
