@@ -2,9 +2,9 @@
 
 Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without
 a marker it is the whole thought, maybe behind "Assume", if that is one sentence of the grammar, else there is none.
-Marked text that cannot be read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is none.
-In the thought of a CONCLUDE the marked text may also name the answer. The text is read in the problem's language, where
-no predicate is a marker: `So(max)`.
+Marked text that cannot be read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is
+none. In the thought of a CONCLUDE the marked text may also name the answer. The text is read in the problem's language,
+where no predicate is a marker: `So(max)`.
 """
 
 from __future__ import annotations

@@ -143,8 +143,8 @@ class Facts:
     def _add(self, line: Line) -> None:
         self._known[line.key] = line
         self._by_shape.setdefault(shape(line.key), []).append(line)
-        if self.clash is None and (other := self.find(complement(line.key))):
-            self.clash = (other, line)
+        if other := self.find(complement(line.key)):
+            self.clash = min(self.clash or (other, line), (other, line), key=joint_cost)
 
     def _follow(self, new: Sequence[Line]) -> None:
         """What follows from new lines alone, and from the lines that take apart or are taken apart by them."""

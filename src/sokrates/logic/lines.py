@@ -104,7 +104,27 @@ class Pad:
         for line in (one, other):
             if line.key == canonical(result) and assumed.number not in line.rests:
                 return line
-        return self.derive("CONTRADICTION", result, assumed, one, other)
+        return self.derive("CONTRADICTION", result, assumed, *self._direct(one, other))
+
+    def _direct(self, one: Line, other: Line) -> tuple[Line, Line]:
+        """The clash of A with a ¬A that was shown by assuming A: what clashed then, from A itself."""
+        for line, denial in ((one, other), (other, one)):
+            if denial.rule == "CONTRADICTION" and denial.parents[0].key == line.key:
+                _, *clash = (self._replaced(parent, denial.parents[0], line, {}) for parent in denial.parents)
+                if joint_cost(clash) < joint_cost((one, other)):
+                    return self._direct(*clash)
+        return one, other
+
+    def _replaced(self, line: Line, assumed: Line, proved: Line, done: dict[int, Line]) -> Line:
+        """The line with a proof in the place of an assumption that it rests on."""
+        if line is assumed:
+            return proved
+        if assumed.number not in line.rests:
+            return line
+        if line.number not in done:
+            parents = [self._replaced(parent, assumed, proved, done) for parent in line.parents]
+            done[line.number] = self.derive(line.rule, line.formula, *parents)
+        return done[line.number]
 
     def as_goal(self, line: Line, goal: Formula) -> Line:
         """A line that says A, for the goal ¬¬A."""

@@ -67,7 +67,9 @@ class Search:
         if found is None and depth:
             ways = [self._by_cases(facts, goal, depth - 1), self._by_refutation(facts, goal, depth - 1)]
             found = min((line for line in ways if line), key=lambda line: line.cost, default=None)
-        if found is None:
+        if found:
+            facts.offer(found)
+        else:
             facts.failed[key] = depth
         return found
 
