@@ -90,6 +90,10 @@ class Facts:
         """The same facts, and their instances for a constant that is new here."""
         return Facts(self.pad, outer=self, constants=(*self.constants, constant))
 
+    def again(self) -> Facts:
+        """The same facts, to which more can be added that these do not get."""
+        return Facts(self.pad, outer=self, constants=self.constants)
+
     def find(self, formula: Formula) -> Line | None:
         key = formula if is_literal(formula) else canonical(formula)
         facts: Facts | None = self
@@ -233,7 +237,7 @@ class Facts:
         for piece in pieces_of_denied(line.formula, self.constants):
             if self.find(piece) or self.find(complement(piece)):
                 continue
-            trial = Facts(self.pad, outer=self, constants=self.constants)
+            trial = self.again()
             trial._add(self.pad.assume(piece))
             if built := trial.build(denied):
                 self.offer(self.pad.contradiction(self.pad.assume(piece), built, line))

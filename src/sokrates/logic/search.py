@@ -36,7 +36,7 @@ from sokrates.logic.formulas import (
     strip_foralls,
     substitute,
 )
-from sokrates.logic.lines import Line, Pad
+from sokrates.logic.lines import Line, Pad, joint_cost
 from sokrates.logic.syllogism import chained
 
 Clash = tuple[Line, Line]
@@ -100,13 +100,16 @@ class Search:
         return None
 
     def _all(self, facts: Facts, goal: Formula, parts: Sequence[Formula], rule: str, depth: int) -> Line | None:
-        lines = []
-        for part in parts:
-            line = self.prove(facts, part, depth)
-            if line is None:
+        """The goal from all its parts, proved in the order in which the later ones gain more from the earlier."""
+        found = []
+        for order in (parts, parts[::-1]) if depth else (parts,):
+            inner = facts.again()
+            lines = {part: self.prove(inner, part, depth) for part in order}
+            proved = [line for part in parts if (line := lines[part])]
+            if len(proved) < len(parts):
                 return None
-            lines.append(line)
-        return self.pad.derive(rule, goal, *lines)
+            found.append(proved)
+        return self.pad.derive(rule, goal, *min(found, key=joint_cost))
 
     def _one(self, facts: Facts, goal: Formula, parts: Sequence[Formula], rule: str, depth: int) -> Line | None:
         for part in parts:
