@@ -154,17 +154,22 @@ def numbered(goals: Sequence[Line], premises: int) -> list[Derivation]:
     """The steps that some lines take, in an order in which each stands behind what it cites; none twice."""
     steps: list[Derivation] = []
     written: dict[Formula, list[tuple[frozenset[int], int]]] = {}
+    assumed: dict[int, int] = {}
 
     def write(line: Line) -> int:
         if not line.rule:
             return line.number
-        for rests, number in written.get(line.key, ()):
+        if line.rule == ASSUME and line.number in assumed:
+            return assumed[line.number]
+        for rests, number in written.get(line.key, ()) if line.rule != ASSUME else ():
             if rests <= line.rests:
                 return number
         args = tuple(write(parent) for parent in line.parents)
         steps.append(Derivation(line.rule, args, line.formula))
         number = premises + len(steps) - 1
         written.setdefault(line.key, []).append((line.rests, number))
+        if line.rule == ASSUME:
+            assumed[line.number] = number
         return number
 
     needed = {write(goal) for goal in goals}
