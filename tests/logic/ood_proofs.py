@@ -1,8 +1,9 @@
 """The gold proofs of PrOntoQA-OOD's authors as steps of the options.
 
-Contract: each sentence of a `chain_of_thought` that says nothing known becomes one step, and the kernel judges it. "Assume
-S" opens a part of the proof that a blank line ends, as it ends parts that assume nothing; "This contradicts with S" says of which lines the next sentence is the
-CONTRADICTION; "Since D, S" splits the cases of D, of which each has been a part of its own.
+Contract: each sentence of a `chain_of_thought` that says nothing known becomes one step, and the kernel judges it.
+"Assume S" opens a part of the proof that a blank line ends, as it ends parts that assume nothing; "This contradicts
+with S" says of which lines the next sentence is the CONTRADICTION; "Since D, S" splits the cases of D, of which each
+has been a part of its own.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from sokrates.logic.theory import Theory
 
 __all__ = ["Derivation", "SearchEnded", "derive_all", "derive_some", "prove"]
 
-MOST_WORK = 2_000_000
-"""Lines made and compared in the search for one proof; those of real problems take thousands."""
+MOST_WORK = 100_000
+"""Lines made and compared in the search for one proof; those that are found in real problems take at most thousands."""
 MOST_SECONDS = 10.0
 DEEPEST = 4
 """How many assumptions may be nested that the goal does not name."""
