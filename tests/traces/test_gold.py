@@ -258,8 +258,8 @@ def test_what_cases_say():
         problem("Max is a wumpus or a yumpus.", "Wumpuses are red.", "Yumpuses are red.", conclusion="Max is red.")
     )
     assert thoughts(said)[-2] == (
-        "Max is a wumpus or a yumpus (line 0), and given that Max is a wumpus (line 3), we know that Max is red (line 4)"
-        ", and given that Max is a yumpus (line 5), we know that Max is red (line 6), so Max is red."
+        "Max is a wumpus or a yumpus (line 0), and given that Max is a wumpus (line 3), we know that Max is red "
+        "(line 4), and given that Max is a yumpus (line 5), we know that Max is red (line 6), so Max is red."
     )
 
 
@@ -269,7 +269,7 @@ def test_formulas_are_said_as_formulas():
         "Assume R(a).",
         "P(c) (line 2) and ∀x (P(x) → Q(x)) (line 0), so Q(c).",
         "Q(c) (line 4), so ∃x Q(x).",
-        "Given that R(a) (line 3), we know that ∃x Q(x) (line 5), so R(a) → (∃x Q(x)).",
+        "Given that R(a) (line 3), we know that ∃x Q(x) (line 5), so R(a) → ∃x Q(x).",
         "Line 6 says the conclusion, so the answer is TRUE.",
     ]
 

@@ -141,7 +141,7 @@ def _thought(inference: Inference, quotes: Sequence[str]) -> str:
         case "CONTRADICTION":
             given = f"{' and '.join(dict.fromkeys(quotes[1:]))} contradict each other"
         case "CONDITIONAL_PROOF":
-            given = _supposed(quotes)
+            given = f"G{_supposed(quotes)[1:]}"
         case "CASE_SPLIT" | "EXIST_INSTANTIATION":
             given = ", and ".join([quotes[0], *map(_supposed, zip(quotes[1::2], quotes[2::2], strict=True))])
         case _:
