@@ -97,6 +97,7 @@ REFUSED = [
     (["P ⊕ Q", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.CLAIM_DIFFERS),
     (["P ⊕ Q ⊕ S", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q ⊕ S", Reason.CLAIM_DIFFERS),
     (["P ⊕ Q ⊕ S", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q ∧ ¬S", Reason.CLAIM_DIFFERS),
+    (["P ⊕ P ⊕ Q", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q", Reason.CLAIM_DIFFERS),
     (["P → Q", "¬P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.WRONG_SHAPE),
     (["P ∨ P", "¬P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.ANTECEDENT_MISMATCH),
     # ∧, ∨, ↔.
@@ -105,11 +106,15 @@ REFUSED = [
     (["P"], "OR_INTRO", [0], "Q ∨ S", Reason.CLAIM_DIFFERS),
     (["P"], "OR_INTRO", [0], "P ⊕ Q", Reason.CLAIM_DIFFERS),
     (["P"], "OR_INTRO", [0], "P ∧ Q", Reason.CLAIM_DIFFERS),
+    (["P ∨ Q"], "OR_INTRO", [0], "P ∨ S", Reason.CLAIM_DIFFERS),
+    (["P ∧ Q"], "OR_INTRO", [0], "P ∧ Q", Reason.CLAIM_DIFFERS),
     (["P"], "OR_INTRO", [0], "", Reason.CLAIM_MISSING),
     (["P → Q"], "BICONDITIONAL_ELIM", [0], "Q → P", Reason.WRONG_SHAPE),
     (["P ↔ Q"], "BICONDITIONAL_ELIM", [0], "", Reason.CLAIM_MISSING),
     (["P → Q", "P → Q"], "BICONDITIONAL_INTRO", [0, 1], "P ↔ Q", Reason.ANTECEDENT_MISMATCH),
     (["P → Q", "Q → S"], "BICONDITIONAL_INTRO", [0, 1], "P ↔ Q", Reason.ANTECEDENT_MISMATCH),
+    (["P → Q", "S → P"], "BICONDITIONAL_INTRO", [0, 1], "P ↔ Q", Reason.ANTECEDENT_MISMATCH),
+    (["∀x ∀y (P(x) → Q(x))", "∀x (Q(x) → P(x))"], "BICONDITIONAL_INTRO", [0, 1], "", Reason.ANTECEDENT_MISMATCH),
     (
         ["∀x (P(x) → Q(x))", "Q(a) → P(a)"],
         "BICONDITIONAL_INTRO",
@@ -232,6 +237,15 @@ def test_a_witness_is_an_instance_and_assumed():
     assert last_of(LIKED, ("EXIST_INSTANTIATION", [0, 2, 2], "S(a)")).reason is Reason.NOT_AN_ASSUMPTION
 
 
+def test_a_witness_is_not_discharged_from_the_existential_line():
+    steps = [
+        (ASSUME, [], "P(c)"),
+        ("EXIST_GENERALIZATION", [0], "∃x P(x)"),
+        ("EXIST_INSTANTIATION", [1, 0, 1], "∃x P(x)"),
+    ]
+    assert last_of([], *steps).reason is Reason.NOT_ARBITRARY
+
+
 def test_a_witness_stays_open_where_another_assumption_of_it_is_used():
     steps = [
         (ASSUME, [], "P(c)"),
@@ -282,6 +296,8 @@ def test_a_contradiction_discharges_from_both_of_its_lines_and_keeps_the_rest():
     step(proof, "MODUS_PONENS", [2, 0], "¬Q")
     assert step(proof, "CONTRADICTION", [1, 3, 4]).valid
     assert show(proof.lines[-1]) == "¬(P ∧ Q)" and proof.rests[-1] == {2}  # type: ignore[arg-type]
+    assert step(proof, "CONTRADICTION", [1, 4, 3]).valid
+    assert proof.rests[-1] == {2}
     assert step(proof, "CONTRADICTION", [2, 4, 3]).valid
     assert proof.rests[-1] == {1}
 
@@ -307,6 +323,7 @@ def test_a_case_that_is_left_out_or_added_is_refused():
         step(proof, ASSUME, [], side)
     assert step(proof, "CASE_SPLIT", [0, 2, 1, 3, 1], "T").reason is Reason.ANTECEDENT_MISMATCH
     assert step(proof, "CASE_SPLIT", [0, 2, 1, 3, 1, 5, 1], "T").reason is Reason.ANTECEDENT_MISMATCH
+    assert step(proof, "CASE_SPLIT", [0, 2, 1, 3, 1, 4, 1, 5, 1], "T").reason is Reason.ANTECEDENT_MISMATCH
     assert step(proof, "CASE_SPLIT", [0, 2, 1, 3, 1, 4, 1], "T").valid
     assert step(proof, "CASE_SPLIT", [0, 2, 1, 6, 1], "T").valid
     assert step(proof, "CASE_SPLIT", [0, 2, 1, 3], "T").reason is Reason.ARGUMENT_COUNT
