@@ -378,6 +378,18 @@ def evaluate(**params: Any) -> None:
     print_table(results_table(breakdown(row)))
 
 
+@main.command("options")
+def options_() -> None:
+    """Print the rules of inference: what each takes, gives and needs, with a worked example.
+
+    \b
+    sokrates options > docs/options.md
+    """
+    from sokrates.report.options import options_page
+
+    click.echo(options_page(), nl=False)
+
+
 @main.command()
 @options(LoopConfig, "output", "num_iterations")
 @click.option("--model", help="embedded, a hub name, or a model folder.")
