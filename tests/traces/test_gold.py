@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sokrates import jsonl
@@ -104,6 +105,23 @@ def test_a_name_keeps_its_capital_inside_a_thought():
     said = write_outline(one, outline)
     assert said.startswith("Thought: Every wumpus is red (line 0) and Max is a wumpus (line 1), so Max is red.")
     assert verify(build_trace(one, said)).misquotes == 0
+
+
+def test_a_problem_with_formulas_has_its_gold_trace_in_formulas():
+    one = Problem(
+        problem_id="p",
+        premises=("All birds sing.", "Everything that sings is glad.", "Tweety is a bird."),
+        premises_fol=("∀x (bird(x) → Sings(x))", "∀x (Sings(x) → Glad(x))", "bird(tweety)"),
+        conclusion="Tweety is not glad.",
+        conclusion_fol="¬Glad(tweety)",
+        label=Answer.FALSE,
+    )
+    trace = assert_gold(one)
+    assert [step.claim for step in trace.steps] == ["Sings(tweety)", "Glad(tweety)", None]
+    first = "bird(tweety) (line 2) and ∀x (bird(x) → Sings(x)) (line 0), so Sings(tweety)."
+    assert trace.steps[0].thought == first
+    with pytest.raises(NoGoldTrace, match="its conclusion has no formula"):
+        gold_completion(msgspec.structs.replace(one, conclusion_fol=""))
 
 
 def test_a_premise_that_is_the_conclusion_needs_no_step():

@@ -101,7 +101,7 @@ class _Refused(Exception):
 
 class _OutOfScope(_Refused):
     def __init__(self, name: str, place: int) -> None:
-        super().__init__(f"{name} stands outside the scope of the quantifier that binds it", place)
+        super().__init__(f"{name[:100]} stands outside the scope of the quantifier that binds it", place)
         self.name, self.at = name, place
 
 
@@ -137,9 +137,12 @@ def _read(text: str) -> Reading | Unreadable:
 
 
 def _error(text: str, refusal: _Refused) -> FormulaError:
-    quoted = repr(text) if len(text) <= 120 else f"{text[:100]!r}…"
     where = "" if refusal.place is None else f", column {refusal.place + 1}"
-    return FormulaError(f"{quoted} is not a formula{where}: {refusal.why}")
+    return FormulaError(f"{_quoted(text)} is not a formula{where}: {refusal.why}")
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if len(text) <= 120 else f"{text[:100]!r}…"
 
 
 def _too_long(text: str) -> _Refused:
@@ -193,7 +196,9 @@ class _Builder:
         return _joined(Not, [_atom(EQUALS, terms)])
 
     def function(self, names: list[Any]) -> _Part:
-        raise _Refused(f"{names[0]} is applied to a term: function terms are not read, only names", names[0].start_pos)
+        raise _Refused(
+            f"{names[0][:100]} is applied to a term: expected a name, function terms are not read", names[0].start_pos
+        )
 
     def negation(self, children: list[Any]) -> _Part:
         return _joined(Not, children[1:])
@@ -230,9 +235,9 @@ def _bind(kind: type[Forall | Exists], name: Any, part: _Part) -> _Part:
     """Put a quantifier before a part. What bound the same name inside it did so before."""
     var = Var(str(name))
     if any(atom.predicate == var.name for atom in atoms(part.formula)):
-        raise _Refused(f"{name} stands as a predicate where a quantifier binds it", name.start_pos)
+        raise _Refused(f"{name[:100]} stands as a predicate where a quantifier binds it", name.start_pos)
     if isinstance(part.formula, Forall | Exists) and part.formula.var == var:
-        raise _Refused(f"the next quantifier binds {name} again: expected another name", name.start_pos)
+        raise _Refused(f"the next quantifier binds {name[:100]} again: expected another name", name.start_pos)
     formula = kind(var, generalise(part.formula, Const(var.name), var))
     free = {other: place for other, place in part.free.items() if other != var.name}
     return _Part(_measured(formula), free, part.bound | {var.name})
@@ -263,7 +268,7 @@ def _unexpected(text: str, error: UnexpectedInput) -> _Refused:
     elif isinstance(error, UnexpectedToken):
         wanted = set(error.accepts or error.expected)
         if error.token.type != "$END":
-            place, found = error.token.start_pos or 0, f"found {str(error.token)!r}"
+            place, found = error.token.start_pos or 0, f"found {_quoted(str(error.token))}"
     return _Refused(f"expected {_expected(wanted, text[:place])}, {found}", place)
 
 

@@ -13,11 +13,12 @@ from sokrates.logic.formulas import Const, Formula, canonical, complement, const
 class Theory:
     """Some premises and a conclusion, read once, with what they entail."""
 
-    def __init__(self, premises: Sequence[Formula], conclusion: Formula) -> None:
+    def __init__(self, premises: Sequence[Formula], conclusion: Formula | None) -> None:
         self.premises = tuple(premises)
         self.conclusion = conclusion
+        """None where the problem gives no formula for it: then nothing can be concluded."""
         self.premise_constants: frozenset[Const] = frozenset().union(*map(constants, premises))
-        self.constants: frozenset[Const] = frozenset().union(*map(constants, [*premises, conclusion]))
+        self.constants = self.premise_constants | (constants(conclusion) if conclusion else frozenset())
 
     @cached_property
     def keys(self) -> tuple[Formula, ...]:
@@ -40,6 +41,8 @@ class Theory:
     @property
     def answer(self) -> Answer | None:
         """The right answer by classical entailment; None where it is not decided, or the premises contradict."""
+        if self.conclusion is None:
+            return None
         proved = self.entails(self.conclusion)
         refuted = self.entails(complement(self.conclusion))
         if proved and refuted:

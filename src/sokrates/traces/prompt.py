@@ -93,11 +93,15 @@ def build_prompt(problem: Problem, style: PromptStyle) -> str:
 def _statement(problem: Problem) -> str:
     formulas = problem.premises_fol or ("",) * len(problem.premises)
     premises = [
-        f"  [{number}] {premise}" + (f" | {formula}" if formula else "")
+        f"  [{number}] {_with_formula(premise, formula)}"
         for number, (premise, formula) in enumerate(zip(problem.premises, formulas, strict=True))
     ]
-    goal = problem.conclusion + (f" | {problem.conclusion_fol}" if problem.conclusion_fol else "")
+    goal = _with_formula(problem.conclusion, problem.conclusion_fol)
     return "\n".join(["Premises:", *premises, "", f"Conclusion to evaluate: {goal}", "", "Reasoning:", ""])
+
+
+def _with_formula(sentence: str, formula: str) -> str:
+    return f"{sentence} | {formula}" if formula and formula != sentence else sentence
 
 
 def encode_prompt(tokenizer: Tokenizer, problem: Problem, style: PromptStyle) -> list[int]:
