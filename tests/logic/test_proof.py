@@ -11,6 +11,7 @@ from sokrates.logic.claim import claim_of, concluded_of
 from sokrates.logic.formulas import And, Atom, Const, Forall, Implies, Var, show
 from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE, RULES
+from sokrates.logic.smt import Smt
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import read_sentences
@@ -226,9 +227,17 @@ def test_unknown_is_refused_where_refutation_alone_decides():
         assert reason(CONCLUDE, [2], conclusion=conclusion, premises=premises) is Reason.NOT_UNKNOWN
 
 
-def test_unknown_is_refused_where_it_is_not_decided():
+def test_unknown_is_the_solvers_word_beyond_the_closure():
     premises = ("Everything that is red and kind is mad.", "Max is red.")
-    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is Reason.UNDECIDED
+    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is None
+    premises = (*premises, "Max is kind.")
+    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is Reason.NOT_UNKNOWN
+
+
+def test_unknown_is_refused_where_it_is_not_decided(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    premises = ("Everything that is red and kind is odd.", "Max is red.")
+    assert reason(CONCLUDE, [2], conclusion="Max is odd.", premises=premises) is Reason.UNDECIDED
 
 
 def test_instances_need_a_claim_only_where_there_is_a_choice():

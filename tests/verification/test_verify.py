@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from sokrates.logic.answer import Answer
+from sokrates.logic.smt import Smt
 from sokrates.problems import Problem
 from sokrates.problems.reading import UnreadableSentence
 from sokrates.traces.building import build_trace
@@ -98,8 +99,16 @@ def test_contradictory_premises_make_no_valid_trace():
     assert verified(("", FALSE), premises=premises, answer="").invalid_reason == "the premises contradict each other"
 
 
-def test_premises_that_may_contradict_each_other_make_no_valid_trace():
+def test_premises_that_contradict_each_other_beyond_the_closure_make_no_valid_trace():
     hidden = ("Everything that is red and kind is mad.", "Max is red.", "Max is kind.", "Max is not mad.")
+    trace = verified(("", TRUE), premises=hidden)
+    assert trace.steps[0].solver_valid and not trace.all_steps_valid
+    assert trace.invalid_reason == "the premises contradict each other"
+
+
+def test_premises_that_may_contradict_each_other_make_no_valid_trace(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    hidden = ("Everything that is red and kind is odd.", "Max is red.", "Max is kind.", "Max is not odd.")
     trace = verified(("", TRUE), premises=hidden)
     assert trace.steps[0].solver_valid and not trace.all_steps_valid
     assert trace.invalid_reason == "whether the premises contradict each other is not decided"
