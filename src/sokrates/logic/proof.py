@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.claim import Claim
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Formula, TooComplex, canonical, complement, constants, measure, same, show
+from sokrates.logic.formulas import Formula, TooComplex, canonical, constants, measure, same, show
 from sokrates.logic.rules import ASSUME, CONCLUDE, RULES, Rule, Use
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason, Refusal, Verdict
@@ -127,44 +127,48 @@ class Proof:
                 Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {str(args[0])[:12]}"
             )
         answer = ANSWERS[args[0]]
-        self._check_concluded_claim(answer, claim)
-        if answer is Answer.UNKNOWN:
+        if self.theory.conclusion is None:
+            raise Refusal(Reason.UNDECIDED, "the problem gives no formula for its conclusion")
+        goal = self.theory.goal(answer)
+        _check_concluded_claim(answer, goal, claim)
+        if goal is None:
             self._check_unknown()
-            return
-        goal = self.theory.conclusion if answer is Answer.TRUE else complement(self.theory.conclusion)
+        else:
+            self._check_proved(goal)
+
+    def _check_proved(self, goal: Formula) -> None:
         key = canonical(goal)
         found = [rests for line, rests in zip(self.keys, self.rests, strict=True) if line == key]
         if not found:
             raise Refusal(Reason.NOT_PROVED, f"no line says {show(goal)}")
         if all(found):
-            still_open = min(found, key=len)
-            raise Refusal(
-                Reason.OPEN_ASSUMPTION,
-                f"{show(goal)} rests on the assumption in line {min(still_open)}, not discharged",
-            )
-
-    def _check_concluded_claim(self, answer: Answer, claim: Claim | Answer) -> None:
-        if claim is None:
-            return
-        if isinstance(claim, Unreadable):
-            raise Refusal(Reason.CLAIM_UNREADABLE, claim.why)
-        if isinstance(claim, Answer):
-            agrees = claim is answer
-        else:
-            conclusion = self.theory.conclusion
-            goal = {Answer.TRUE: conclusion, Answer.FALSE: complement(conclusion)}.get(answer)
-            agrees = goal is not None and same(claim, goal)
-        if not agrees:
-            said = claim.value if isinstance(claim, Answer) else show(claim)
-            raise Refusal(Reason.CLAIM_DIFFERS, f"the thought says {said}, the action {answer.value}")
+            still_open = min(min(found, key=len))
+            raise Refusal(Reason.OPEN_ASSUMPTION, f"{show(goal)} still rests on the assumption in line {still_open}")
 
     def _check_unknown(self) -> None:
-        for goal in (self.theory.conclusion, complement(self.theory.conclusion)):
+        for answer in (Answer.TRUE, Answer.FALSE):
+            goal = self.theory.goal(answer)
+            assert goal is not None
             entailed = self.theory.entails(goal)
             if entailed:
                 raise Refusal(Reason.NOT_UNKNOWN, f"the premises entail {show(goal)}")
             if entailed is None:
                 raise Refusal(Reason.UNDECIDED, f"whether the premises entail {show(goal)} is not decided")
+
+
+def _check_concluded_claim(answer: Answer, goal: Formula | None, claim: Claim | Answer) -> None:
+    if claim is None:
+        return
+    if isinstance(claim, Unreadable):
+        raise Refusal(Reason.CLAIM_UNREADABLE, claim.why)
+    if isinstance(claim, Answer):
+        agrees = claim is answer
+    else:
+        _check_size(claim)
+        agrees = goal is not None and same(claim, goal)
+    if not agrees:
+        said = claim.value if isinstance(claim, Answer) else show(claim)
+        raise Refusal(Reason.CLAIM_DIFFERS, f"the thought says {said}, the action {answer.value}")
 
 
 def _check_size(formula: Formula) -> None:

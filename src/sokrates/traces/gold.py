@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.english import read
-from sokrates.logic.formulas import Formula, complement, constants, same
+from sokrates.logic.formulas import Formula, constants, same
 from sokrates.logic.language import FORMULAS
 from sokrates.logic.prover import Derivation, derive_all, prove
 from sokrates.logic.rules import CONCLUDE
@@ -72,20 +72,21 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
 
 
 def _derivations(read: ReadProblem, answer: Answer) -> list[Derivation]:
-    conclusion = read.theory.conclusion
-    if answer is Answer.UNKNOWN:
-        subjects = sorted(constants(conclusion), key=lambda constant: constant.name)
+    goal = read.theory.goal(answer)
+    if goal is None:
+        assert read.theory.conclusion is not None
+        subjects = sorted(constants(read.theory.conclusion), key=lambda constant: constant.name)
         return derive_all(read.theory, subjects[0]) if len(subjects) == 1 else []
-    found = prove(read.theory, conclusion if answer is Answer.TRUE else complement(conclusion))
+    found = prove(read.theory, goal)
     if found is None:
         raise NoGoldTrace(f"its conclusion is {answer}, but the prover finds no proof by these rules")
     return found
 
 
 def _goal_line(read: ReadProblem, derivations: list[Derivation], answer: Answer) -> int | None:
-    if answer is Answer.UNKNOWN:
+    goal = read.theory.goal(answer)
+    if goal is None:
         return None
-    goal = read.theory.conclusion if answer is Answer.TRUE else complement(read.theory.conclusion)
     lines: list[Formula] = [*read.theory.premises, *(d.formula for d in derivations)]
     return next(number for number, formula in enumerate(lines) if same(formula, goal))
 

@@ -27,8 +27,11 @@ class Step(msgspec.Struct, kw_only=True):
     """Why the step is invalid: a value of `logic.verdict.Reason`."""
     message: str | None = None
     """The reason as a sentence about this step."""
+    explanation: str | None = None
+    """Of an invalid step: why its claim follows all the same, or a case in which it does not."""
     entailed: bool | None = None
-    """The claim follows from all premises together; None where there is no claim or it is undecided."""
+    """The claim follows from all premises together, and from what the cited lines assume; None where there is no claim
+    or that is not decided."""
     published_valid: bool | None = None
     """The weak rule of the published pipeline, for comparison only."""
 
