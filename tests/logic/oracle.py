@@ -86,7 +86,8 @@ def contradict(premises: Sequence[Formula]) -> bool:
 
 
 def equivalent(left: Formula, right: Formula) -> bool:
-    return entails([left], right) and entails([right], left)
+    """Whether z3 refutes neither way; of two formulas with quantifiers it cannot always prove both."""
+    return decided([left], right) is not False and decided([right], left) is not False
 
 
 def _unsatisfiable(formulas: Sequence[z3.BoolRef], milliseconds: int = 10_000) -> bool | None:

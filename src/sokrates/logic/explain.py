@@ -180,7 +180,7 @@ def _of_a_model(theory: Theory, formula: Formula) -> list[Formula]:
 
 
 def _with_short_names(theory: Theory, formula: Formula, way: Sequence[Formula]) -> list[Formula]:
-    """The same of elements called e1, e2, … instead of what the closure calls them."""
+    """The same of elements called X, Y, … instead of what the closure calls them."""
     known = theory.constants | constants(formula)
     found = dict.fromkeys(who for part in way for who in sorted(constants(part), key=str) if who not in known)
     names = dict(zip(found, unused_names(known), strict=False))

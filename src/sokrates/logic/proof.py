@@ -142,7 +142,7 @@ class Proof:
         if not found:
             raise Refusal(Reason.NOT_PROVED, f"no line says {show(goal)}")
         if all(found):
-            still_open = min(min(found, key=len))
+            still_open = min(found[0])
             raise Refusal(Reason.OPEN_ASSUMPTION, f"{show(goal)} still rests on the assumption in line {still_open}")
 
     def _check_unknown(self) -> None:

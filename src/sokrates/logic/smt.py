@@ -242,7 +242,7 @@ _CONNECTIVES = {Not: "not", And: "and", Or: "or", Xor: "xor", Implies: "=>", Iff
 
 
 def _named_model(size: int, named: dict[Const, int], relations: Mapping[tuple[str, int], Relation]) -> Model:
-    """A model in which the elements that no constant names are called e1, e2, …"""
+    """A model in which the elements that no constant names are called X, Y, …"""
     names = {element: who for who, element in reversed(named.items())}
     free = unused_names(named)
     names |= {element: next(free) for element in range(size) if element not in names}
