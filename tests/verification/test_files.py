@@ -51,11 +51,12 @@ def constant(summary: dict) -> dict:
 
 def test_the_summary_counts_what_the_traces_say(source, tmp_path):
     seen = []
-    summary = verify_file(source, tmp_path / "out", on_trace=lambda: seen.append(1))
+    summary = verify_file(source, tmp_path / "out", on_trace=seen.append)
     traces = list(jsonl.read(tmp_path / "out" / "traces.jsonl", Trace))
     steps = [step for trace in traces for step in trace.steps]
     inferences = [step for step in steps if step.option_type != "CONCLUDE"]
     assert len(traces) == len(seen) == summary["total_traces"] == 40
+    assert seen == sorted(seen) and seen[-1] == 1
     assert 20 <= summary["valid_traces"] == sum(trace.all_steps_valid for trace in traces) < 40
     assert summary["correct_traces"] == sum(trace.correct for trace in traces)
     assert summary["accuracy"] == pytest.approx(summary["correct_traces"] / 40, abs=1e-6)
@@ -96,11 +97,13 @@ def test_a_killed_verification_goes_on_and_ends_the_same(source, tmp_path, share
     assert {path.name for path in killed.iterdir()} <= {"config.yaml", "stage.json", "summary.json", "traces.jsonl"}
 
 
-def test_what_was_finished_is_not_verified_again(source, tmp_path, monkeypatch):
+def test_what_was_finished_is_not_verified_again(source, tmp_path):
+    def never(line, *, fast_only):
+        pytest.fail("verified again")
+
     verify_file(source, tmp_path / "out")
     os.replace(tmp_path / "out" / "traces.jsonl", tmp_path / "out" / "traces.jsonl.partial")
-    monkeypatch.setattr("sokrates.verification.files.verify", lambda trace: pytest.fail("verified again"))
-    assert verify_file(source, tmp_path / "out")["total_traces"] == 40
+    assert verify_file(source, tmp_path / "out", judge=never)["total_traces"] == 40
 
 
 def test_what_is_left_of_another_input_is_not_used(source, tmp_path):

@@ -19,11 +19,12 @@ from sokrates.logic.theory import Theory
 from sokrates.problems.reading import read_sentences
 from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.certificate import certificate, kernel
 from sokrates.verification.published import published_valid
 
 
 def verify(trace: Trace) -> Trace:
-    """Fill a trace's verdict fields in place and return it.
+    """Fill a trace's verdict fields and its certificate in place and return it.
 
     Errors: UnreadableSentence where a premise or the conclusion is outside the grammar.
     """
@@ -43,6 +44,8 @@ def verify(trace: Trace) -> Trace:
     trace.invalid_reason = _invalid_reason(trace, theory, proof.answer)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
+    trace.kernel = kernel()
+    trace.certificate = certificate(trace)
     return trace
 
 
