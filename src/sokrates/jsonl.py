@@ -41,7 +41,7 @@ class SetAside:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = partial_path(self.path).open("wb")
         entry = {"line": error.line, "problem_id": error.problem_id, "error": error.message, "record": raw}
-        self._file.write(msgspec.json.encode(entry) + b"\n")
+        self._file.write(encode(entry))
         self._file.flush()
         self.count += 1
 
@@ -142,12 +142,17 @@ def partial_path(path: str | Path) -> Path:
     return Path(f"{path}.partial")
 
 
+def encode(record: Any) -> bytes:
+    """A record as a line."""
+    return msgspec.json.encode(record) + b"\n"
+
+
 def write(path: str | Path, records: Iterable[Any]) -> int:
     """Write records as JSON lines, whole or not at all; returns how many."""
     count = 0
     with atomic(path) as file:
         for record in records:
-            file.write(msgspec.json.encode(record) + b"\n")
+            file.write(encode(record))
             count += 1
     return count
 
