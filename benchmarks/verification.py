@@ -4,6 +4,8 @@ Ours judges each step with the sound kernel and reports the three figures; premi
 published way reads everything again for each trace and chains forward from nothing at each step, to ask whether the
 first "X is Y" of the thought follows. Every repetition starts with empty caches. The best repetition counts,
 since other work on a machine can only slow one down.
+
+`--memory` measures whole files instead, and `--scaling FILE` worker processes: see `benchmarks.verification_files`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 import click
 
 from benchmarks.machine import PROJECT, VERIFICATION, describe
+from benchmarks.verification_files import measure_memory, measure_scaling
 from sokrates import jsonl
 from sokrates.logic import claim, english, formulas
 from sokrates.logic.answer import ANSWERS
@@ -33,6 +36,7 @@ from sokrates.traces.trace import Step, Trace
 from sokrates.verification.published import FIRST_STATEMENT
 from sokrates.verification.verify import verify
 
+RESULTS = PROJECT / "benchmarks" / "results"
 CACHES = (
     formulas.rename_apart,
     formulas.show,
@@ -121,9 +125,30 @@ def measure(way: Callable[[Trace], Any], traces: Sequence[Trace], repetitions: i
 @click.option("--problems", default=400, show_default=True)
 @click.option("--samples", default=8, show_default=True, help="Traces a problem.")
 @click.option("--repetitions", default=7, show_default=True)
-@click.option("--output", type=Path, default=PROJECT / "benchmarks" / "results" / "verification-cpu.json")
-def main(problems: int, samples: int, repetitions: int, output: Path) -> None:
+@click.option("--memory", is_flag=True, help="Memory over whole files, and broken lines in them (some minutes).")
+@click.option("--scaling", type=Path, help="Worker processes over a file of traces whose premises need z3.")
+@click.option("--workers", type=int, multiple=True, default=(1, 2), show_default=True, help="Numbers for --scaling.")
+@click.option("--output", type=Path, help="JSON file.  [default: one in benchmarks/results]")
+def main(
+    problems: int,
+    samples: int,
+    repetitions: int,
+    memory: bool,
+    scaling: Path | None,
+    workers: tuple[int, ...],
+    output: Path | None,
+) -> None:
     """Measure verification, print the table and write it as JSON."""
+    if memory:
+        measure_memory(sampled_traces(2000, samples), output or RESULTS / "verification-memory-cpu.json")
+    elif scaling:
+        measure_scaling(scaling, workers, output or RESULTS / "verification-scaling-cpu.json")
+    else:
+        compare(problems, samples, repetitions, output or RESULTS / "verification-cpu.json")
+
+
+def compare(problems: int, samples: int, repetitions: int, output: Path) -> None:
+    """Measure ours and the published way, print the table and write it as JSON."""
     traces = sampled_traces(problems, samples)
     ours = measure(verify, traces, repetitions)
     plain = measure(published_way, traces, max(1, repetitions // 2))
