@@ -1,4 +1,4 @@
-"""`sokrates verify` over whole files: how much memory it takes, what ten broken lines in a million do, and how it scales.
+"""`sokrates verify` over whole files: the memory it takes, what ten broken lines in a million do, and how it scales.
 
 Each run is the command itself in a process of its own, which says at its end how much memory it held at most. Files are
 made of the traces of some thousands of problems, written again under other ids until there are enough of them; what the
@@ -16,8 +16,6 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from benchmarks.machine import PROJECT, VERIFICATION, describe
 from sokrates import jsonl
