@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_FORMATS = ["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 
 class Program(click.Group):
@@ -143,15 +144,18 @@ def data_generate(
 
 
 @data.command("import")
-@click.option("--format", "format_", type=click.Choice(["prontoqa", "logic-lm", "plan"]), required=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]), required=True
+)
 @click.argument("input_", metavar="INPUT", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines.")
 @skips_bad
 def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> None:
-    """Read a data set's own format; every label is checked against what the premises entail.
+    """Read a data set's own format; every label is checked against what the premises entail (ProofWriter's: derive).
 
     \b
     sokrates data import --format prontoqa dev_base.jsonl --output problems.jsonl
+    sokrates data import --format folio folio-validation.jsonl --output folio.jsonl --skip-bad
     """
     from sokrates import jsonl
     from sokrates.problems.readers import read_problems
@@ -161,6 +165,7 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
     jsonl.write(output, problems)
     say(f"{len(problems)} problems in {output}")
     _report_aside(aside)
+    _report_notes(problems)
     _report_labels(problems)
 
 
@@ -478,6 +483,18 @@ def evaluate(**params: Any) -> None:
     print_table(results_table(breakdown(row)))
 
 
+@main.command("options")
+def options_() -> None:
+    """Print the rules of inference: what each takes, gives and needs, with a worked example.
+
+    \b
+    sokrates options > docs/options.md
+    """
+    from sokrates.report.options import options_page
+
+    click.echo(options_page(), nl=False)
+
+
 @main.command()
 @options(LoopConfig, "output", "num_iterations")
 @click.option("--model", help="embedded, a hub name, or a model folder.")
@@ -579,6 +596,21 @@ def _report_aside(aside: SetAside | None) -> None:
     if aside is not None:
         count = aside.close()
         say(f"{count} records set aside" + (f" in {aside.path}" if count else ""))
+
+
+def _report_notes(problems: Sequence[Problem]) -> None:
+    """Name what the reader changed, and the labels that only chaining gives."""
+    from sokrates.problems.labels import classical_difference
+
+    noted = [problem for problem in problems if problem.notes]
+    if noted:
+        say(f"{len(noted)} problems have notes")
+    for problem in noted:
+        for note in problem.notes:
+            say(f"note: {problem.problem_id}: {note}")
+    for problem in problems:
+        if difference := classical_difference(problem):
+            say(f"classically: {difference}")
 
 
 def _report_labels(problems: Sequence[Problem]) -> int:

@@ -12,6 +12,7 @@ from sokrates.logic.answer import Answer
 from sokrates.logic.claim import claim_of, concluded_of, quotes
 from sokrates.logic.english import Reading, Unreadable, read
 from sokrates.logic.formulas import show
+from sokrates.logic.language import FORMULAS
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,50 @@ def test_a_megabyte_of_thought_takes_no_time(thought):
     started = time.monotonic()
     claim_of(thought), concluded_of(thought), quotes(thought)
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("thought", "claim"),
+    [
+        ("Bird(tweety) (line 1) and ∀x (Bird(x) → Flies(x)) (line 0), so Flies(tweety).", "Flies(tweety)"),
+        ("Therefore, ∃x (Bird(x) ∧ ¬Flies(x)).", "∃x (Bird(x) ∧ ¬Flies(x))"),
+        ("So(max).", "So(max)"),
+        ("Bird(a), so So(max) ∧ Hence(max)", "So(max) ∧ Hence(max)"),
+        ("so So-called(max)", "So-called(max)"),
+        ("∀x (Derive(x) -> Thus(x))", "∀x (Derive(x) → Thus(x))"),
+        ("Max is red", None),
+    ],
+)
+def test_claims_may_be_formulas_and_no_predicate_is_a_marker(thought, claim):
+    found = claim_of(thought, FORMULAS.read)
+    assert (found if found is None else show(found)) == claim
+
+
+def test_what_is_no_formula_is_unreadable_where_formulas_are_spoken():
+    unreadable = claim_of("so Max is red.", FORMULAS.read)
+    assert unreadable == Unreadable(
+        "'Max is red' is not a formula, column 5: expected a connective or the end, found 'is'"
+    )
+    assert show(claim_of("so Max is red.")) == "red(Max)"
+    assert concluded_of("so the answer is TRUE.", FORMULAS.read) is Answer.TRUE
+    assert show(concluded_of("so Red(max).", FORMULAS.read)) == "Red(max)"
+
+
+@pytest.mark.parametrize(
+    ("thought", "quoted"),
+    [
+        (
+            "Bird(a) (line 1) and ∀x (Bird(x) → Flies(x)) (premise 0), so Flies(a).",
+            [(1, "Bird(a)"), (0, "∀x (Bird(x) → Flies(x))")],
+        ),
+        (
+            "From line 0 (∀x (Bird(x) → Flies(x))) and line 1 (Bird(a)), so Flies(a).",
+            [(0, "∀x (Bird(x) → Flies(x))"), (1, "Bird(a)")],
+        ),
+        ("From line 0 (∀x (Bird(x), so Flies(a).", []),
+        ("From line 0 (Max is red), so Flies(a).", [(0, None)]),
+    ],
+)
+def test_quoted_formulas_may_have_parentheses(thought, quoted):
+    found = [(line, formula and show(formula)) for line, formula in quotes(thought, FORMULAS.read)]
+    assert found == quoted

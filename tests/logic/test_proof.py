@@ -11,6 +11,7 @@ from sokrates.logic.claim import claim_of, concluded_of
 from sokrates.logic.formulas import And, Atom, Const, Forall, Implies, Var, show
 from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE, RULES
+from sokrates.logic.smt import Smt
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import read_sentences
@@ -111,7 +112,7 @@ def test_what_each_rule_derives(option, args, thought, derived):
         ("AND_ELIM", [6, 6], "so Sally is red.", Reason.ARGUMENT_COUNT),
         # Options that are none.
         ("RULE", [0, 1], "so Max is a yumpus.", Reason.UNKNOWN_RULE),
-        ("OR_INTRO", [0], "so Max is a wumpus.", Reason.UNKNOWN_RULE),
+        ("EX_FALSO", [0], "so Max is a wumpus.", Reason.UNKNOWN_RULE),
         ("modus_ponens", [0, 1], "so Max is a yumpus.", Reason.UNKNOWN_RULE),
         ("", [], "so Max is a yumpus.", Reason.UNREADABLE_ACTION),
     ],
@@ -144,7 +145,7 @@ def test_illicit_conversion():
 def test_every_reason_comes_with_a_sentence():
     verdict = step(proof_of(), "MODUS_PONENS", [0, 2], "so Max is red.")
     assert "wumpus(Max) is not the antecedent of yumpus(x) → red(x)" in verdict.message
-    assert "'OR_INTRO'" in step(proof_of(), "OR_INTRO", [0], "").message
+    assert "'EX_FALSO'" in step(proof_of(), "EX_FALSO", [0], "").message
     assert len(step(proof_of(), "Z" * 10_000, [0], "").message) < 100
     assert "there is no line 99" in step(proof_of(), "AND_ELIM", [99], "").message
 
@@ -226,9 +227,17 @@ def test_unknown_is_refused_where_refutation_alone_decides():
         assert reason(CONCLUDE, [2], conclusion=conclusion, premises=premises) is Reason.NOT_UNKNOWN
 
 
-def test_unknown_is_refused_where_it_is_not_decided():
+def test_unknown_is_the_solvers_word_beyond_the_closure():
     premises = ("Everything that is red and kind is mad.", "Max is red.")
-    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is Reason.UNDECIDED
+    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is None
+    premises = (*premises, "Max is kind.")
+    assert reason(CONCLUDE, [2], conclusion="Max is mad.", premises=premises) is Reason.NOT_UNKNOWN
+
+
+def test_unknown_is_refused_where_it_is_not_decided(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    premises = ("Everything that is red and kind is odd.", "Max is red.")
+    assert reason(CONCLUDE, [2], conclusion="Max is odd.", premises=premises) is Reason.UNDECIDED
 
 
 def test_instances_need_a_claim_only_where_there_is_a_choice():

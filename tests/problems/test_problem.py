@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sokrates.logic.answer import Answer
+from sokrates.logic.formulas import show
+from sokrates.logic.language import ENGLISH, FORMULAS
 from sokrates.problems import Problem
-from sokrates.problems.reading import UnreadableSentence, read_sentences, sentences
+from sokrates.problems.reading import UnreadableSentence, read_problem, read_sentences, sentences
 
 
 def problem(*premises: str, conclusion: str = "Max is red.") -> Problem:
@@ -40,3 +43,37 @@ def test_which_sentence_cannot_be_read():
         read_sentences(("Max is red.", "Hm."), "Max is red.")
     with pytest.raises(UnreadableSentence, match="the conclusion: "):
         read_sentences(("Max is red.",), "")
+
+
+PREMISES = ("All birds fly.", "Tweety is a bird.")
+FORMULAS_OF = ("∀x (Bird(x) → Flies(x))", "Bird(tweety)")
+
+
+def test_a_problem_with_formulas_is_read_from_them():
+    read = read_problem(PREMISES, "Tweety flies.", FORMULAS_OF, "Flies(tweety)")
+    assert read.language is FORMULAS and read.nouns == frozenset()
+    assert [show(premise) for premise in read.theory.premises] == list(FORMULAS_OF)
+    assert show(read.theory.conclusion) == "Flies(tweety)"
+    assert read.theory.answer is Answer.TRUE
+    assert read_problem(PREMISES, "Tweety flies.", FORMULAS_OF, "Flies(tweety)") is read
+
+
+def test_a_conclusion_without_its_formula_has_no_answer():
+    theory = read_problem(PREMISES, "Tweety flies.", FORMULAS_OF).theory
+    assert theory.conclusion is None and theory.answer is None
+    assert theory.consistent
+    assert {constant.name for constant in theory.constants} == {"tweety"}
+
+
+def test_some_formulas_are_none():
+    english = ("Max is red.", "Max is kind.")
+    read = read_problem(english, "Max is red.", ("Red(max)", ""), "Red(max)")
+    assert read.language is ENGLISH
+    assert show(read.theory.conclusion) == "red(Max)"
+
+
+def test_a_formula_that_is_none_is_named():
+    with pytest.raises(UnreadableSentence, match=r"premise 1: 'Bird\(' is not a formula, column 6: expected a name"):
+        read_problem(PREMISES, "", ("Bird(a)", "Bird("))
+    with pytest.raises(UnreadableSentence, match="the conclusion: 'A B' is not a formula, column 3"):
+        read_problem(PREMISES, "", FORMULAS_OF, "A B")

@@ -9,6 +9,7 @@ import pytest
 from sokrates import jsonl
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.logic.answer import Answer
+from sokrates.logic.smt import Smt
 from sokrates.problems import Problem
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
@@ -188,7 +189,7 @@ def test_an_unknown_format(path):
         list(read_problems(path, "csv"))  # type: ignore[arg-type]
 
 
-def test_a_wrong_label_is_reported_by_id(path):
+def test_a_wrong_label_is_reported_by_id(path, monkeypatch):
     assert label_error(read_one(path, GOOD)) is None
     assert label_error(read_one(path, {**GOOD, "label": None})) is None
     wrong = label_error(read_one(path, {**GOOD, "label": "FALSE"}))
@@ -196,6 +197,10 @@ def test_a_wrong_label_is_reported_by_id(path):
     premises = ["Max is red.", "Max is not red."]
     assert "contradict each other" in label_error(read_one(path, {**GOOD, "premises": premises}))
     hidden = ["Everything that is red and kind is mad.", "Max is red."]
+    wrong = label_error(read_one(path, {**GOOD, "premises": hidden, "conclusion": "Max is mad."}))
+    assert wrong == "good: its label is TRUE, but by its premises the conclusion is UNKNOWN"
+    monkeypatch.setattr(Smt, "effort", 1)
+    hidden.append("Max is tall.")
     undecided = label_error(read_one(path, {**GOOD, "premises": hidden, "conclusion": "Max is mad."}))
     assert undecided == "good: whether its label TRUE is right is not decided"
 

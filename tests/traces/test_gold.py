@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sokrates import jsonl
 from sokrates.logic.answer import Answer
 from sokrates.logic.rules import CONCLUDE
+from sokrates.logic.smt import Smt
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.problems.labels import label_error
@@ -106,6 +108,23 @@ def test_a_name_keeps_its_capital_inside_a_thought():
     assert verify(build_trace(one, said)).misquotes == 0
 
 
+def test_a_problem_with_formulas_has_its_gold_trace_in_formulas():
+    one = Problem(
+        problem_id="p",
+        premises=("All birds sing.", "Everything that sings is glad.", "Tweety is a bird."),
+        premises_fol=("∀x (bird(x) → Sings(x))", "∀x (Sings(x) → Glad(x))", "bird(tweety)"),
+        conclusion="Tweety is not glad.",
+        conclusion_fol="¬Glad(tweety)",
+        label=Answer.FALSE,
+    )
+    trace = assert_gold(one)
+    assert [step.claim for step in trace.steps] == ["Sings(tweety)", "Glad(tweety)", None]
+    first = "bird(tweety) (line 2) and ∀x (bird(x) → Sings(x)) (line 0), so Sings(tweety)."
+    assert trace.steps[0].thought == first
+    with pytest.raises(NoGoldTrace, match="its conclusion has no formula"):
+        gold_completion(msgspec.structs.replace(one, conclusion_fol=""))
+
+
 def test_a_premise_that_is_the_conclusion_needs_no_step():
     trace = assert_gold(problem("Max is red.", conclusion="Max is red.", label=Answer.TRUE))
     assert [step.option_type for step in trace.steps] == [CONCLUDE]
@@ -116,12 +135,18 @@ def test_a_premise_that_is_the_conclusion_needs_no_step():
     [
         (("Max is red.", "Max is not red."), "contradict each other"),
         (("Every wumpus is red.", "Every wumpus is not red."), "the prover finds no proof"),
-        (("Everything that is red and kind is a wumpus.", "Max is mad."), "contradict each other is not decided"),
     ],
 )
 def test_why_there_is_no_gold_trace(premises, why):
     with pytest.raises(NoGoldTrace, match=why):
         gold_completion(problem(*premises, conclusion="Max is a wumpus."))
+
+
+def test_there_is_no_gold_trace_where_consistency_is_not_decided(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    hidden = problem("Everything that is red and kind is a wumpus.", "Max is mad.", conclusion="Max is a wumpus.")
+    with pytest.raises(NoGoldTrace, match="contradict each other is not decided"):
+        gold_completion(hidden)
 
 
 def test_a_gold_trace_longer_than_the_limit_is_an_error():

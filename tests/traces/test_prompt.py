@@ -80,6 +80,11 @@ def test_formulas_are_shown_behind_their_sentences():
     assert "Conclusion to evaluate: So. | Cat(tom)" in text
 
 
+def test_a_formula_that_stands_for_its_sentence_is_shown_once():
+    problem = Problem(problem_id="p", premises=("Cat(tom)",), premises_fol=("Cat(tom)",), conclusion="So.")
+    assert "[0] Cat(tom)\n" in build_prompt(problem, PromptStyle(instructions=False))
+
+
 def test_the_style_stays_with_its_model(tmp_path):
     assert PromptStyle.load(tmp_path, PromptStyle(chat=True)) == PromptStyle(chat=True)
     PromptStyle(instructions=False, example=True).save(tmp_path)

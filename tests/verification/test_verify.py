@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sokrates.logic.answer import Answer
+from sokrates.logic.smt import Smt
 from sokrates.problems import Problem
 from sokrates.problems.reading import UnreadableSentence
 from sokrates.traces.building import build_trace
@@ -97,8 +99,16 @@ def test_contradictory_premises_make_no_valid_trace():
     assert verified(("", FALSE), premises=premises, answer="").invalid_reason == "the premises contradict each other"
 
 
-def test_premises_that_may_contradict_each_other_make_no_valid_trace():
+def test_premises_that_contradict_each_other_beyond_the_closure_make_no_valid_trace():
     hidden = ("Everything that is red and kind is mad.", "Max is red.", "Max is kind.", "Max is not mad.")
+    trace = verified(("", TRUE), premises=hidden)
+    assert trace.steps[0].solver_valid and not trace.all_steps_valid
+    assert trace.invalid_reason == "the premises contradict each other"
+
+
+def test_premises_that_may_contradict_each_other_make_no_valid_trace(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    hidden = ("Everything that is red and kind is odd.", "Max is red.", "Max is kind.", "Max is not odd.")
     trace = verified(("", TRUE), premises=hidden)
     assert trace.steps[0].solver_valid and not trace.all_steps_valid
     assert trace.invalid_reason == "whether the premises contradict each other is not decided"
@@ -195,3 +205,46 @@ def test_hundreds_of_steps_take_no_time():
     steps = [("", f'<Option type="AND_INTRO" args="[{n}, {max(0, n - 1)}]" />') for n in range(2, 400)]
     trace = verified(*steps)
     assert trace.valid_step_count == len(steps)
+
+
+BIRDS = Problem(
+    problem_id="birds",
+    premises=("All birds fly.", "Tweety is a bird."),
+    premises_fol=("∀x (Bird(x) → Flies(x))", "Bird(tweety)"),
+    conclusion="Tweety flies.",
+    conclusion_fol="Flies(tweety)",
+    label=Answer.TRUE,
+)
+FLIES = ("Bird(tweety) (line 1) and ∀x (Bird(x) → Flies(x)) (line 0), so Flies(tweety).", PONENS.format(1, 0))
+CONCLUDED = ("Line 2 says the conclusion, so the answer is TRUE.", TRUE)
+
+
+def verified_birds(*steps, **changes) -> Trace:
+    text = "\n".join(f"Thought: {thought}\nAction: {action}" for thought, action in steps)
+    return verify(build_trace(msgspec.structs.replace(BIRDS, **changes), text))
+
+
+def test_a_problem_with_formulas_is_proved_in_formulas():
+    trace = verified_birds(FLIES, CONCLUDED)
+    assert trace.all_steps_valid and trace.correct and trace.misquotes == 0
+    assert trace.steps[0].formula == trace.steps[0].claim == "Flies(tweety)"
+    assert [step.published_valid for step in trace.steps] == [False, True]
+
+
+def test_english_claims_of_a_problem_with_formulas_are_unreadable():
+    trace = verified_birds(("Tweety is a bird, so Tweety flies.", PONENS.format(1, 0)), CONCLUDED)
+    assert trace.steps[0].reason == "claim_unreadable" and not trace.all_steps_valid
+    wrong = verified_birds(("so Flies(polly).", PONENS.format(1, 0)))
+    assert wrong.steps[0].reason == "claim_differs"
+
+
+@pytest.mark.parametrize("action", [TRUE, FALSE, UNKNOWN])
+def test_nothing_is_concluded_about_a_conclusion_without_a_formula(action):
+    trace = verified_birds(FLIES, ("", action), FLIES, conclusion_fol="")
+    assert [step.solver_valid for step in trace.steps] == [True, False, False]
+    assert (trace.steps[1].reason, trace.steps[1].message) == (
+        "undecided",
+        "the problem gives no formula for its conclusion",
+    )
+    assert trace.steps[2].reason == "after_conclusion"
+    assert trace.correct is (action == TRUE) and not trace.all_steps_valid

@@ -131,14 +131,18 @@ class Measure:
 
 
 def measure(formula: Formula) -> Measure:
-    """Depth and size. Constant work where the parts have been measured before, so measure from the inside out."""
-    try:
-        return formula._measure
-    except AttributeError:
-        inner = [measure(part) for part in parts_of(formula)]
-        found = Measure(1 + max((m.depth for m in inner), default=0), 1 + sum(m.size for m in inner))
-        object.__setattr__(formula, "_measure", found)
-        return found
+    """Depth and size, of a formula of any depth. Constant work where the parts have been measured before."""
+    pending = [formula]
+    while pending:
+        inner = parts_of(pending[-1])
+        unmeasured = [part for part in inner if not hasattr(part, "_measure")]
+        if unmeasured:
+            pending += unmeasured
+            continue
+        depth = 1 + max((part._measure.depth for part in inner), default=0)
+        size = 1 + sum(part._measure.size for part in inner)
+        object.__setattr__(pending.pop(), "_measure", Measure(depth, size))
+    return formula._measure
 
 
 def parts_of(formula: Formula) -> tuple[Formula, ...]:

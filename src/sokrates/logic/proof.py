@@ -1,20 +1,24 @@
 """The proof state: the only place where a step becomes valid.
 
 Contract: lines are numbered as in the prompt, premises first; every step takes the next number whether it is valid or
-not; only premises and valid steps can be cited; nothing is valid after CONCLUDE.
+not; only premises and valid steps can be cited; nothing is valid after CONCLUDE. Each line carries the assumptions that
+it rests on (Lemmon, "Beginning Logic", 1965): discharging rules take theirs away, and CONCLUDE refuses a line with any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.claim import Claim
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Formula, canonical, complement, same, show
-from sokrates.logic.rules import CONCLUDE, RULES, Rule
+from sokrates.logic.formulas import Formula, TooComplex, canonical, complement, constants, measure, same, show
+from sokrates.logic.rules import ASSUME, CONCLUDE, RULES, Rule, Use
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason, Refusal, Verdict
+
+MOST_DEPTH, MOST_SIZE = 100, 2_000
+"""How deeply a line's formula may be nested, and of how many parts it may be made: those of real proofs have tens."""
 
 
 class Proof:
@@ -26,6 +30,8 @@ class Proof:
         """The formula of each line; None for steps that are invalid or derive nothing."""
         self.keys: list[Formula | None] = list(theory.keys)
         """The same in canonical form."""
+        self.rests: list[frozenset[int]] = [frozenset()] * len(self.lines)
+        """The numbers of the ASSUME lines that each line rests on."""
         self.answer: Answer | None = None
         """What the first CONCLUDE said, valid or not."""
         self._closed = False
@@ -33,18 +39,26 @@ class Proof:
     def step(self, option: str, args: Sequence[int], claim: Claim | Answer) -> Verdict:
         """Judge one step and give it the next line number. `option` is "" for an action that could not be read."""
         try:
-            verdict = self._judge(option, args, claim)
+            verdict, rests = self._judge(option, args, claim)
         except Refusal as refusal:
-            verdict = Verdict(False, None, refusal.reason, refusal.message)
+            verdict, rests = Verdict(False, None, refusal.reason, refusal.message), frozenset()
+        except TooComplex as error:
+            verdict, rests = Verdict(False, None, Reason.TOO_COMPLEX, str(error)), frozenset()
         self.lines.append(verdict.formula)
         self.keys.append(None if verdict.formula is None else canonical(verdict.formula))
+        self.rests.append(rests)
         if option == CONCLUDE and not self._closed:
             self._closed = True
             if len(args) == 1 and 0 <= args[0] < len(ANSWERS):
                 self.answer = ANSWERS[args[0]]
         return verdict
 
-    def _judge(self, option: str, args: Sequence[int], claim: Claim | Answer) -> Verdict:
+    def assumptions(self, numbers: Iterable[int]) -> list[Formula]:
+        """What the lines with these numbers rest on; numbers of no line are passed over."""
+        return self._formulas(sorted({a for n in numbers if 0 <= n < len(self.lines) for a in self.rests[n]}))
+
+    def _judge(self, option: str, args: Sequence[int], claim: Claim | Answer) -> tuple[Verdict, frozenset[int]]:
+        """The verdict on a step, and the assumptions that its line rests on."""
         if self._closed:
             raise Refusal(Reason.AFTER_CONCLUSION, "the proof ended with CONCLUDE")
         if not option:
@@ -53,20 +67,26 @@ class Proof:
             )
         if option == CONCLUDE:
             self._check_conclusion(args, claim)
-            return Verdict(True)
+            return Verdict(True), frozenset()
         rule = RULES.get(option)
         if rule is None:
             raise Refusal(Reason.UNKNOWN_RULE, f"there is no rule {option[:40]!r}")
         cited = self._cited(rule, args)
+        rests = self._still_open(rule, args)
         if isinstance(claim, Unreadable):
             raise Refusal(Reason.CLAIM_UNREADABLE, claim.why)
         if isinstance(claim, Answer):
             raise Refusal(Reason.CLAIM_UNREADABLE, "an inference step claims a formula, not an answer")
-        return Verdict(True, _pick(rule, rule.results(cited, claim, self.theory.constants), claim))
+        if claim is not None:
+            _check_size(claim)
+        fixed = self.theory.premise_constants.union(*(constants(line) for line in self._formulas(rests)))
+        formula = _pick(rule, rule.apply(Use(cited, claim, self.theory.constants, fixed)), claim)
+        _check_size(formula)
+        return Verdict(True, formula), rests | {len(self.lines)} if rule.name == ASSUME else rests
 
     def _cited(self, rule: Rule, args: Sequence[int]) -> list[Formula]:
-        if len(args) < rule.least or (rule.most is not None and len(args) > rule.most):
-            wanted = f"{rule.least}" if rule.most == rule.least else f"at least {rule.least}"
+        if not rule.least <= len(args) <= rule.most:
+            wanted = f"{rule.least}" if rule.most == rule.least else f"{rule.least} to {rule.most}"
             raise Refusal(Reason.ARGUMENT_COUNT, f"{rule.name} takes {wanted} lines, not {len(args)}")
         cited = []
         for number in args:
@@ -79,6 +99,25 @@ class Proof:
                 raise Refusal(Reason.INVALID_LINE, f"line {number} was not proved")
             cited.append(line)
         return cited
+
+    def _still_open(self, rule: Rule, args: Sequence[int]) -> frozenset[int]:
+        """The assumptions that the result rests on: those of the cited lines, but for what the rule discharges."""
+        discharges = rule.discharges(len(args))
+        for place in (discharge.assumption for discharge in discharges):
+            if args[place] not in self.rests[args[place]]:
+                raise Refusal(
+                    Reason.NOT_AN_ASSUMPTION, f"line {args[place]} was not assumed, so {rule.name} cannot use it"
+                )
+        assumed = {discharge.assumption for discharge in discharges}
+        still_open: set[int] = set()
+        for place, number in enumerate(args):
+            if place not in assumed:
+                discharged = {args[d.assumption] for d in discharges if place in d.over}
+                still_open |= self.rests[number] - discharged
+        return frozenset(still_open)
+
+    def _formulas(self, numbers: Iterable[int]) -> list[Formula]:
+        return [line for number in numbers if (line := self.lines[number]) is not None]
 
     def _check_conclusion(self, args: Sequence[int], claim: Claim | Answer) -> None:
         if len(args) != 1:
@@ -93,8 +132,16 @@ class Proof:
             self._check_unknown()
             return
         goal = self.theory.conclusion if answer is Answer.TRUE else complement(self.theory.conclusion)
-        if canonical(goal) not in self.keys:
+        key = canonical(goal)
+        found = [rests for line, rests in zip(self.keys, self.rests, strict=True) if line == key]
+        if not found:
             raise Refusal(Reason.NOT_PROVED, f"no line says {show(goal)}")
+        if all(found):
+            still_open = min(found, key=len)
+            raise Refusal(
+                Reason.OPEN_ASSUMPTION,
+                f"{show(goal)} rests on the assumption in line {min(still_open)}, not discharged",
+            )
 
     def _check_concluded_claim(self, answer: Answer, claim: Claim | Answer) -> None:
         if claim is None:
@@ -118,6 +165,14 @@ class Proof:
                 raise Refusal(Reason.NOT_UNKNOWN, f"the premises entail {show(goal)}")
             if entailed is None:
                 raise Refusal(Reason.UNDECIDED, f"whether the premises entail {show(goal)} is not decided")
+
+
+def _check_size(formula: Formula) -> None:
+    found = measure(formula)
+    if found.depth > MOST_DEPTH or found.size > MOST_SIZE:
+        raise Refusal(
+            Reason.TOO_COMPLEX, f"a formula of {found.size} parts, {found.depth} deep, is more than a line may hold"
+        )
 
 
 def _pick(rule: Rule, results: Sequence[Formula], claim: Formula | None) -> Formula:

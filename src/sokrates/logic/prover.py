@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from sokrates.logic.closure import Literal, ground_literal, literal_formula
-from sokrates.logic.formulas import Const, Formula, Implies, conjuncts, strip_foralls
+from sokrates.logic.closure import Literal, ground_literal, literal_formula, literal_rule
+from sokrates.logic.formulas import Const, Forall, Formula
 from sokrates.logic.theory import Theory
 
 
@@ -50,8 +50,7 @@ def _search(theory: Theory, who: Const) -> dict[Literal, _Origin]:
 
 
 def _gives_one_literal(premise: Formula) -> bool:
-    _, body = strip_foralls(premise)
-    return isinstance(body, Implies) and len(conjuncts(body.consequent)) == 1
+    return isinstance(premise, Forall) and literal_rule(premise) is not None
 
 
 def prove(theory: Theory, goal: Formula) -> list[Derivation] | None:

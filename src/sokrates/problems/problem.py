@@ -22,6 +22,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     conclusion_fol: str = ""
     source: str = ""
     hops: int | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader had to change, so that nothing is mended silently."""
 
     @property
     def content_hash(self) -> str:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
 from sokrates import jsonl
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.logic.answer import Answer
+from sokrates.logic.fol import FormulaError, repair
+from sokrates.problems.labels import CHAINED
 from sokrates.problems.problem import Problem
-from sokrates.problems.reading import read_sentences, sentences
+from sokrates.problems.reading import read_problem, sentences
 
-Format = Literal["prontoqa", "logic-lm", "plan"]
+Format = Literal["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 _LABELS = {
     "true": Answer.TRUE,
@@ -42,13 +44,16 @@ class ProntoQA(msgspec.Struct, frozen=True):
     ontology: str = ""
     deduction_rule: str = ""
 
-    def problem(self) -> Problem:
+    def name(self, line: int) -> str:
+        return self.id
+
+    def problem(self, name: str) -> Problem:
         kind, colon, statement = self.query.partition(":")
         if not colon or kind.strip().lower() not in ("true or false", "prove"):
             raise SokratesError(f'query {self.query!r}: expected "True or false: …" or "Prove: …"')
         proof_only = kind.strip().lower() == "prove"
         return Problem(
-            problem_id=self.id,
+            problem_id=name,
             premises=tuple(sentences(self.question)),
             conclusion=statement.strip(),
             label=Answer.TRUE if proof_only else label(self.answer),
@@ -60,22 +65,90 @@ class ProntoQA(msgspec.Struct, frozen=True):
 class LogicLM(msgspec.Struct, frozen=True):
     """A record of Logic-LM's files: context, a question that ends in the statement, options and a letter."""
 
+    SOURCE: ClassVar[str] = "logic-lm"
+
     id: str
     context: str
     question: str
     answer: str | None = None
 
-    def problem(self) -> Problem:
+    def name(self, line: int) -> str:
+        return self.id
+
+    def problem(self, name: str) -> Problem:
         _, mark, statement = self.question.rpartition("?")
         if not mark or not statement.strip():
             raise SokratesError(f"question {self.question!r}: expected a statement after a question mark")
         return Problem(
-            problem_id=self.id,
+            problem_id=name,
             premises=tuple(sentences(self.context)),
             conclusion=statement.strip(),
             label=label(self.answer),
-            source="logic-lm",
+            source=self.SOURCE,
         )
+
+
+class ProofWriter(LogicLM, frozen=True):
+    """ProofWriter as Logic-LM ships it. Its labels are made by forward chaining: `labels` judges them so."""
+
+    SOURCE: ClassVar[str] = CHAINED
+
+
+class Folio(msgspec.Struct, frozen=True):
+    """A line of FOLIO, English beside formulas; where they are not as many, the formulas are the numbered lines.
+
+    The data set's training split has no formulas for its conclusions.
+    """
+
+    premises: tuple[str, ...] | str
+    premises_fol: tuple[str, ...] | str = msgspec.field(name="premises-FOL")
+    conclusion: str
+    conclusion_fol: str | None = msgspec.field(name="conclusion-FOL", default=None)
+    label: str | None = None
+    story_id: int | str | None = None
+    example_id: int | str | None = None
+
+    def name(self, line: int) -> str:
+        if self.example_id is None:
+            return f"folio-{line}"
+        return "folio-" + "-".join(str(part) for part in (self.story_id, self.example_id) if part is not None)
+
+    def problem(self, name: str) -> Problem:
+        english, written = _lines(self.premises), _lines(self.premises_fol)
+        notes = []
+        if len(written) > len(english) == len([formula for formula in written if formula]):
+            written = tuple(formula for formula in written if formula)
+            notes.append("an empty formula left out")
+        formulas = tuple(_mended(text, f"premise {number}", notes) for number, text in enumerate(written))
+        if len(english) != len(formulas):
+            notes.append(f"the numbered lines are the formulas: {len(english)} premises, {len(formulas)} formulas")
+            english = formulas
+        goal = _mended(self.conclusion_fol, "the conclusion", notes) if self.conclusion_fol else ""
+        return Problem(
+            problem_id=name,
+            premises=english,
+            conclusion=self.conclusion.strip(),
+            label=label(self.label),
+            premises_fol=formulas,
+            conclusion_fol=goal,
+            source="folio",
+            notes=tuple(notes),
+        )
+
+
+def _lines(given: tuple[str, ...] | str) -> tuple[str, ...]:
+    """A list of sentences, which some versions of FOLIO give as the lines of one text."""
+    return tuple(line.strip() for line in (given.splitlines() if isinstance(given, str) else given))
+
+
+def _mended(formula: str, where: str, notes: list[str]) -> str:
+    """The text of a formula that can be read; what had to be mended is noted. Errors: SokratesError."""
+    try:
+        repaired = repair(formula)
+    except FormulaError as error:
+        raise SokratesError(f"{where}: {error}") from None
+    notes.extend(f"{where}: {change}" for change in repaired.repairs)
+    return repaired.text
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -90,8 +163,12 @@ class Plan(msgspec.Struct, frozen=True):
     conclusion_fol: str = ""
     source: str = ""
     hops: int | None = None
+    notes: tuple[str, ...] = ()
 
-    def problem(self) -> Problem:
+    def name(self, line: int) -> str:
+        return self.problem_id
+
+    def problem(self, name: str) -> Problem:
         conclusion = self.conclusion or self.query
         if not conclusion:
             raise SokratesError("no conclusion: expected the field conclusion (or query)")
@@ -99,7 +176,7 @@ class Plan(msgspec.Struct, frozen=True):
         if formulas and len(formulas) != len(self.premises):
             raise SokratesError(f"{len(self.premises)} premises but {len(formulas)} formulas: expected as many of each")
         return Problem(
-            problem_id=self.problem_id,
+            problem_id=name,
             premises=self.premises,
             conclusion=conclusion,
             label=label(self.label),
@@ -107,12 +184,17 @@ class Plan(msgspec.Struct, frozen=True):
             conclusion_fol=self.conclusion_fol,
             source=self.source,
             hops=self.hops,
+            notes=self.notes,
         )
 
 
-_KINDS: dict[str, type[ProntoQA] | type[LogicLM] | type[Plan]] = {
+_Kind = type[ProntoQA] | type[LogicLM] | type[Folio] | type[Plan]
+
+_KINDS: dict[str, _Kind] = {
     "prontoqa": ProntoQA,
     "logic-lm": LogicLM,
+    "folio": Folio,
+    "proofwriter": ProofWriter,
     "plan": Plan,
 }
 
@@ -130,7 +212,7 @@ def label(spelled: str | None) -> Answer | None:
 def read_problems(
     path: str | Path, format: Format = "plan", *, set_aside: jsonl.SetAside | None = None
 ) -> Iterator[Problem]:
-    """The problems of a file, in its order; ids are unique and every sentence is in the grammar.
+    """The problems of a file, in its order; ids are unique and every sentence (or its formula) can be read.
 
     A file that is one JSON array (as Logic-LM ships it) is read like one of JSON lines.
     Errors: BadRecord for the first record that cannot be used, unless `set_aside` takes such records.
@@ -160,9 +242,7 @@ def _records(path: str | Path) -> Iterator[tuple[int, bytes]]:
         yield number, line
 
 
-def _problem(
-    raw: bytes, kind: type[ProntoQA] | type[LogicLM] | type[Plan], path: str | Path, line: int, seen: dict[str, int]
-) -> Problem:
+def _problem(raw: bytes, kind: _Kind, path: str | Path, line: int, seen: dict[str, int]) -> Problem:
     def bad(message: str, problem_id: str | None = None) -> BadRecord:
         return BadRecord(message, path=str(path), line=line, problem_id=problem_id)
 
@@ -170,12 +250,12 @@ def _problem(
         record = msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad(jsonl.describe(error, kind), jsonl.problem_id(raw)) from None
-    name = record.problem_id if isinstance(record, Plan) else record.id
+    name = record.name(line)
     if not name:
         raise bad("its id is empty: expected one that no other record has")
     try:
-        problem = record.problem()
-        read_sentences(problem.premises, problem.conclusion)
+        problem = record.problem(name)
+        read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol)
     except SokratesError as error:
         raise bad(str(error), name) from None
     if name in seen:

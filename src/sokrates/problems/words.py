@@ -7,15 +7,13 @@ theirs.
 
 from __future__ import annotations
 
+from sokrates.logic.english_words import PROPERTIES
+
+__all__ = ["CONCEPTS", "NAMES", "PROPERTIES"]
+
 CONCEPTS = tuple(
     "wumpus yumpus zumpus dumpus rompus numpus tumpus vumpus impus jompus gorpus shumpus lempus sterpus grimpus "
     "lorpus brimpus".split()
 )
 
 NAMES = ("Max", "Alex", "Sally", "Wren", "Rex", "Fae", "Polly", "Stella", "Sam")
-
-PROPERTIES = tuple(
-    "blue red brown orange small large metallic wooden luminous liquid transparent opaque nervous happy feisty shy "
-    "bright dull sweet sour spicy bitter floral fruity earthy hot cold temperate kind mean angry amenable aggressive "
-    "melodic muffled discordant loud slow moderate fast windy sunny overcast rainy snowy".split()
-)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
-from sokrates.logic.english import read, say
+from sokrates.logic.english import read
 from sokrates.logic.formulas import Formula, complement, constants, same
+from sokrates.logic.language import FORMULAS
 from sokrates.logic.prover import Derivation, derive_all, prove
 from sokrates.logic.rules import CONCLUDE
 from sokrates.problems import Problem
-from sokrates.problems.reading import ReadProblem, read_sentences
+from sokrates.problems.reading import ReadProblem, language_of, read_problem
 from sokrates.traces.text import render, render_action
 
 
@@ -50,10 +51,12 @@ def gold_completion(problem: Problem, *, max_steps: int = 24) -> str:
 def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     """A problem's gold trace.
 
-    Errors: UnreadableSentence where a sentence is outside the grammar; NoGoldTrace where there is no trace of at most
+    Errors: UnreadableSentence where a sentence cannot be read; NoGoldTrace where there is no trace of at most
     `max_steps` steps, CONCLUDE included. The answer is the one that the premises entail, whatever the label says.
     """
-    read = read_sentences(problem.premises, problem.conclusion)
+    read = read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol)
+    if read.theory.conclusion is None:
+        raise NoGoldTrace("its conclusion has no formula")
     answer = read.theory.answer
     if read.theory.consistent is None:
         raise NoGoldTrace("whether its premises contradict each other is not decided")
@@ -64,7 +67,7 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
         raise NoGoldTrace(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
-    inferences = tuple(Inference(d.rule, d.args, say(d.formula, read.nouns)) for d in derivations)
+    inferences = tuple(Inference(d.rule, d.args, read.language.say(d.formula, read.nouns)) for d in derivations)
     return Outline(answer, inferences, _goal_line(read, derivations, answer))
 
 
@@ -89,12 +92,14 @@ def _goal_line(read: ReadProblem, derivations: list[Derivation], answer: Answer)
 
 def write_outline(problem: Problem, outline: Outline) -> str:
     """The outline in words: each thought quotes the lines it cites and then states its claim."""
-    sentences = [_inner(sentence) for sentence in problem.premises]
+    formulas = language_of(problem.premises_fol) is FORMULAS
+    sentences = [*problem.premises_fol] if formulas else [_inner(sentence) for sentence in problem.premises]
     steps = []
     for inference in outline.inferences:
         quoted = " and ".join(f"{sentences[line]} (line {line})" for line in inference.args)
         thought = f"{quoted}, so {inference.claim}."
-        steps.append((thought[0].upper() + thought[1:], render_action(inference.rule, inference.args)))
+        thought = thought if formulas else thought[0].upper() + thought[1:]
+        steps.append((thought, render_action(inference.rule, inference.args)))
         sentences.append(inference.claim)
     steps.append((_closing(outline), render_action(CONCLUDE, [ANSWERS.index(outline.answer)])))
     return render(steps, outline.answer)

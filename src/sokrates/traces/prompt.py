@@ -19,11 +19,14 @@ from sokrates.problems import Problem
 
 STYLE_FILE = "prompt.json"
 
+RULE_LINES = "\n".join(f"{rule.name} [{', '.join(rule.arguments)}] gives {rule.gives}" for rule in RULES.values())
+
 INSTRUCTIONS = f"""\
 Decide whether the conclusion is TRUE, FALSE or UNKNOWN, given the premises. Reason in steps of two lines:
 Thought: what you use and what follows from it, ending with "so" and the new statement
 Action: the rule and the numbers of the lines it uses; each action's result takes the next line number
-Rules: {", ".join(RULES)}
+Rules, with the lines that each takes (ASSUME A stands for an earlier ASSUME step, whose thought states A):
+{RULE_LINES}
 End with CONCLUDE: [0] for TRUE, [1] for FALSE, [2] for UNKNOWN, and then the final answer.
 """
 
@@ -90,11 +93,15 @@ def build_prompt(problem: Problem, style: PromptStyle) -> str:
 def _statement(problem: Problem) -> str:
     formulas = problem.premises_fol or ("",) * len(problem.premises)
     premises = [
-        f"  [{number}] {premise}" + (f" | {formula}" if formula else "")
+        f"  [{number}] {_with_formula(premise, formula)}"
         for number, (premise, formula) in enumerate(zip(problem.premises, formulas, strict=True))
     ]
-    goal = problem.conclusion + (f" | {problem.conclusion_fol}" if problem.conclusion_fol else "")
+    goal = _with_formula(problem.conclusion, problem.conclusion_fol)
     return "\n".join(["Premises:", *premises, "", f"Conclusion to evaluate: {goal}", "", "Reasoning:", ""])
+
+
+def _with_formula(sentence: str, formula: str) -> str:
+    return f"{sentence} | {formula}" if formula and formula != sentence else sentence
 
 
 def encode_prompt(tokenizer: Tokenizer, problem: Problem, style: PromptStyle) -> list[int]:

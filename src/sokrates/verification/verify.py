@@ -9,33 +9,47 @@ final answer agrees, and its premises are known not to contradict each other. Wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sokrates.logic.answer import Answer
 from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
 from sokrates.logic.english import Unreadable
 from sokrates.logic.formulas import Formula, canonical, complement, show
+from sokrates.logic.language import Language
 from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
-from sokrates.problems.reading import read_sentences
+from sokrates.logic.verdict import Reason, Refusal
+from sokrates.problems.reading import read_problem
 from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
 from sokrates.verification.certificate import certificate, kernel
 from sokrates.verification.published import published_valid
 
 
+class _Proof(Proof):
+    """A proof that cannot conclude where its problem gives no formula for the conclusion."""
+
+    def _check_conclusion(self, args: Sequence[int], claim: Claim | Answer) -> None:
+        if self.theory.conclusion is None:
+            raise Refusal(Reason.UNDECIDED, "the problem gives no formula for its conclusion")
+        super()._check_conclusion(args, claim)
+
+
 def verify(trace: Trace) -> Trace:
     """Fill a trace's verdict fields and its certificate in place and return it.
 
-    Errors: UnreadableSentence where a premise or the conclusion is outside the grammar.
+    Errors: UnreadableSentence where a premise or the conclusion cannot be read.
     """
-    theory = read_sentences(trace.premises, trace.conclusion).theory
-    proof = Proof(theory)
+    problem = read_problem(trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol)
+    theory = problem.theory
+    proof = _Proof(theory)
     trace.stated_answer = _stated(trace)
     trace.misquotes = 0
     trace.claims_missing = 0
     for step in trace.steps:
-        trace.misquotes += _misquotes(step, proof)
-        _judge(step, proof, trace.label)
+        trace.misquotes += _misquotes(step, proof, problem.language)
+        _judge(step, proof, problem.language, trace.label)
         trace.claims_missing += step.option_type != CONCLUDE and step.claim is None
     trace.final_answer = proof.answer
     trace.correct = proof.answer is not None and proof.answer is trace.label
@@ -56,9 +70,10 @@ def _stated(trace: Trace) -> Answer | None:
     return trace.stated_answer or trace.final_answer
 
 
-def _judge(step: Step, proof: Proof, label: Answer | None) -> None:
+def _judge(step: Step, proof: Proof, language: Language, label: Answer | None) -> None:
     theory = proof.theory
-    claim: Claim | Answer = concluded_of(step.thought) if step.option_type == CONCLUDE else claim_of(step.thought)
+    read = concluded_of if step.option_type == CONCLUDE else claim_of
+    claim: Claim | Answer = read(step.thought, language.read)
     verdict = proof.step(step.option_type, step.option_args, claim)
     formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
     step.solver_valid = verdict.valid
@@ -70,10 +85,10 @@ def _judge(step: Step, proof: Proof, label: Answer | None) -> None:
     step.published_valid = published_valid(step, theory, label)
 
 
-def _misquotes(step: Step, proof: Proof) -> int:
+def _misquotes(step: Step, proof: Proof, language: Language) -> int:
     """How many lines the thought quotes in words that they do not say."""
     wrong = 0
-    for number, quoted in quotes(step.thought):
+    for number, quoted in quotes(step.thought, language.read):
         line = proof.keys[number] if number < len(proof.keys) else None
         wrong += quoted is None or canonical(quoted) != line
     return wrong
@@ -107,7 +122,7 @@ def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
         if line is not None:
             repeated += line in known
             known.add(line)
-    if proof.answer in (None, Answer.UNKNOWN):
+    if proof.answer in (None, Answer.UNKNOWN) or proof.theory.conclusion is None:
         return 0, repeated
     conclusion = proof.theory.conclusion
     goal = canonical(conclusion if proof.answer is Answer.TRUE else complement(conclusion))
