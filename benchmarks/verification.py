@@ -22,31 +22,21 @@ import click
 from benchmarks.machine import PROJECT, VERIFICATION, describe
 from benchmarks.verification_files import measure_memory, measure_scaling
 from sokrates import jsonl
-from sokrates.logic import claim, english, formulas
+from sokrates.logic import english
 from sokrates.logic.answer import ANSWERS
 from sokrates.logic.closure import Literal, ground_literal
 from sokrates.logic.english import Reading
 from sokrates.logic.formulas import Atom, Const, Forall, Formula, Implies, Not, conjuncts, substitute
-from sokrates.problems import reading
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.sloppy import sloppy_outline
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification import caches
 from sokrates.verification.published import FIRST_STATEMENT
 from sokrates.verification.verify import verify
 
 RESULTS = PROJECT / "benchmarks" / "results"
-CACHES = (
-    formulas.rename_apart,
-    formulas.show,
-    english.read,
-    claim._parts,
-    claim.claim_of,
-    claim.concluded_of,
-    claim.quotes,
-    reading.read_sentences,
-)
 
 
 def sampled_traces(problems: int, samples: int) -> list[Trace]:
@@ -105,8 +95,7 @@ def measure(way: Callable[[Trace], Any], traces: Sequence[Trace], repetitions: i
     gc.freeze()  # the traces, held here for the measurement only, are nothing for the collector to look through
     wall, cpu = [], []
     for _ in range(repetitions):
-        for cache in CACHES:
-            cache.cache_clear()
+        caches.empty()
         started, used = time.perf_counter(), time.process_time()
         for trace in traces:
             way(trace)

@@ -198,6 +198,8 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
                 advance()
                 if done.message:
                     say(f"label: {done.message}")
+                if done.classically:
+                    say(f"classically: {done.classically}")
                 if done.unsolved:
                     unsolved.append(done.unsolved)
                     say(f"no gold trace: {done.problem_id}: {done.unsolved}")

@@ -14,6 +14,6 @@ def test_the_memory_of_the_kernel_is_emptied_after_so_many_bytes(monkeypatch):
     caches.empty()
     monkeypatch.setattr(caches, "_held", 0)
     judge(line_of(some_traces(2)[0]))
-    assert english.read.cache_info().currsize and reading.read_sentences.cache_info().currsize
+    assert english.read.cache_info().currsize and reading.read_problem.cache_info().currsize
     judge(Line(2, b"x" * (caches.LIMIT + 1)))
-    assert not english.read.cache_info().currsize and not reading.read_sentences.cache_info().currsize
+    assert not english.read.cache_info().currsize and not reading.read_problem.cache_info().currsize

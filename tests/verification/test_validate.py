@@ -15,19 +15,26 @@ from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.trace import Trace
 from sokrates.verification import validate
-from sokrates.verification.validate import STATUSES, validate_file
+from sokrates.verification.validate import COUNTED, STATUSES, validate_file
 
 
-def problem(name: str, *premises: str, conclusion="Max is red.", label: Answer | None = Answer.TRUE, source="hand"):
-    return Problem(problem_id=name, premises=premises, conclusion=conclusion, label=label, source=source)
+def problem(name: str, *premises: str, label: Answer | None = Answer.TRUE, source="hand", **fields):
+    return Problem(problem_id=name, premises=premises, conclusion="Max is red.", label=label, source=source, **fields)
 
 
 HAND = [
     problem("right", "Max is red."),
     problem("wrong", "Max is red.", label=Answer.FALSE),
     problem("closed world", "Max is blue.", label=Answer.FALSE, source="proofwriter"),
+    problem(
+        "by chaining",
+        "Max is blue.",
+        "If Max is red, then Max is not blue.",
+        label=Answer.UNKNOWN,
+        source="proofwriter",
+    ),
     problem("inconsistent", "Max is red.", "Max is not red."),
-    problem("undecided", "Max is blue.", "Everything that is blue and kind is red.", label=Answer.UNKNOWN),
+    problem("undecided", "Max is blue.", premises_fol=("Blue(max)",)),
     problem("unlabelled", "Max is blue.", label=None),
 ]
 MADE = list(generate(30, GeneratorSettings(1, 3), seed=4))
@@ -52,7 +59,7 @@ def without_time(summary: dict) -> dict:
 def test_a_generated_set_proves_itself(run, tmp_path):
     seen = []
     summary = run(MADE, "out", on_problem=lambda: seen.append(1))
-    expected = {"total": 30, **dict.fromkeys(STATUSES, 0), "labels_agree": 30, "gold_found": 30, "gold_valid": 30}
+    expected = {**dict.fromkeys(COUNTED, 0), **dict.fromkeys(("total", "labels_agree", "gold_found", "gold_valid"), 30)}
     assert without_time(summary) == {**expected, "by_source": {"sokrates-generator": expected}, "set_aside": 0}
     traces = list(jsonl.read(tmp_path / "out" / "gold.jsonl", Trace))
     assert [trace.problem_id for trace in traces] == [made.problem_id for made in MADE]
@@ -63,20 +70,26 @@ def test_a_generated_set_proves_itself(run, tmp_path):
 
 def test_every_problem_is_counted_once_by_its_label(run, tmp_path):
     summary = run([*HAND, *MADE[:4]], "out")
-    assert sum(summary[status] for status in STATUSES) == summary["total"] == 10
-    assert [summary["by_source"]["hand"][status] for status in STATUSES] == [1, 1, 0, 1, 1, 1]
-    assert summary["by_source"]["proofwriter"]["labels_differ_classically"] == 1
-    labels = {entry["problem_id"]: entry for entry in jsonl.read(tmp_path / "out" / "labels.jsonl", dict)}
-    assert {name: entry["status"] for name, entry in labels.items()} == {
-        "wrong": "labels_differ",
-        "closed world": "labels_differ_classically",
-        "inconsistent": "inconsistent",
-        "undecided": "undecided",
+    assert sum(summary[status] for status in STATUSES) == summary["total"] == 11
+    assert [summary["by_source"]["hand"][status] for status in STATUSES] == [1, 1, 1, 1, 1]
+    assert [summary["by_source"]["proofwriter"][status] for status in STATUSES] == [1, 1, 0, 0, 0]
+    assert summary["labels_differ_classically"] == 2
+    labels = {
+        (entry["problem_id"], entry["status"]): entry["reason"]
+        for entry in jsonl.read(tmp_path / "out" / "labels.jsonl", dict)
     }
-    assert "its label is FALSE, but by its premises the conclusion is TRUE" in labels["wrong"]["reason"]
+    assert set(labels) == {
+        ("wrong", "labels_differ"),
+        ("closed world", "labels_differ"),
+        ("closed world", "labels_differ_classically"),
+        ("by chaining", "labels_differ_classically"),
+        ("inconsistent", "inconsistent"),
+        ("undecided", "undecided"),
+    }
+    assert "its label is FALSE, but by its premises the conclusion is TRUE" in labels["wrong", "labels_differ"]
     unsolved = {entry["problem_id"]: entry["reason"] for entry in jsonl.read(tmp_path / "out" / "unsolved.jsonl", dict)}
     assert set(unsolved) == {"inconsistent", "undecided"}
-    assert summary["gold_found"] == summary["gold_valid"] == 8
+    assert summary["gold_found"] == summary["gold_valid"] == 9
 
 
 def test_a_gold_trace_that_is_too_long_is_unsolved(tmp_path):

@@ -10,10 +10,10 @@ from rich.text import Text
 
 _COLUMNS = {"problems": "total", "agree": "labels_agree", "differ": "labels_differ"}
 _WHERE_THERE_ARE_ANY = {
-    "differ classically": "labels_differ_classically",
     "undecided": "undecided",
     "inconsistent": "inconsistent",
     "unlabelled": "unlabelled",
+    "not classically": "labels_differ_classically",
 }
 _GOLD = {"gold traces": "gold_found", "valid": "gold_valid"}
 

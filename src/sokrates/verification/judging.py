@@ -7,7 +7,7 @@ import msgspec
 from sokrates import jsonl
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
-from sokrates.problems.reading import read_sentences
+from sokrates.problems.reading import read_problem
 from sokrates.traces.trace import Trace
 from sokrates.verification import caches
 from sokrates.verification.pool import Line
@@ -51,7 +51,7 @@ def judge(line: Line, *, fast_only: bool = False) -> Judged | None:
 
 
 def needs_z3(statement: Trace | Problem) -> bool:
-    """Whether the closure does not decide what a problem's premises entail. Errors: UnreadableSentence."""
+    """Whether the closure does not decide what is asked of a problem's premises. Errors: UnreadableSentence."""
     if any(statement.premises_fol):
-        return True
-    return not read_sentences(statement.premises, statement.conclusion).theory.closure.complete
+        return True  # claims that are formulas may say anything
+    return not read_problem(statement.premises, statement.conclusion).theory.decided_fast

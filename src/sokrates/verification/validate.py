@@ -1,7 +1,8 @@
 """A data set proves itself, with no model at all: its labels against the solver, its gold traces against the verifier.
 
 Contract: every problem is counted once by its label (agrees, differs, undecided, inconsistent, unlabelled) and once by
-its gold trace (found, or unsolved with a reason). A gold trace that does not verify is an error of this program, named.
+its gold trace (found, or unsolved with a reason); labels that chaining gives and logic does not are counted beside. A
+gold trace that does not verify is an error of this program, named.
 The folder gets `gold.jsonl`, `unsolved.jsonl`, `labels.jsonl` and `summary.json`, whole or not at all. What is finished
 goes to a journal first, a line a problem: a validation that was killed goes on behind it and ends the same.
 """
@@ -15,16 +16,17 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 import msgspec
 
 from sokrates import jsonl, stage
 from sokrates.config import Config
 from sokrates.errors import SokratesError
+from sokrates.logic.chaining import chained_answer
 from sokrates.problems import Problem
-from sokrates.problems.labels import label_error
-from sokrates.problems.reading import read_sentences
+from sokrates.problems.labels import CHAINED, classical_difference, label_error
+from sokrates.problems.reading import read_problem
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_completion
 from sokrates.traces.trace import Trace
@@ -40,10 +42,9 @@ DIED = "working on it ended the worker process"
 CHUNK = 8
 """Problems are fewer and harder than traces: small chunks keep all workers busy to the end."""
 
-LabelStatus = Literal[
-    "labels_agree", "labels_differ", "labels_differ_classically", "undecided", "inconsistent", "unlabelled"
-]
-STATUSES: tuple[LabelStatus, ...] = LabelStatus.__args__  # type: ignore[attr-defined]
+LabelStatus = Literal["labels_agree", "labels_differ", "undecided", "inconsistent", "unlabelled"]
+STATUSES: tuple[LabelStatus, ...] = get_args(LabelStatus)
+COUNTED = ("total", *STATUSES, "labels_differ_classically", "gold_found", "gold_valid")
 
 
 class Validated(msgspec.Struct, kw_only=True, frozen=True):
@@ -54,6 +55,8 @@ class Validated(msgspec.Struct, kw_only=True, frozen=True):
     status: LabelStatus
     message: str | None = None
     """What is wrong with the label, as a sentence."""
+    classically: str | None = None
+    """Where a label made by chaining is not the answer of classical logic, a sentence."""
     gold: Trace | None = None
     """Its gold trace, verified."""
     unsolved: str | None = None
@@ -149,6 +152,7 @@ def _validated(problem: Problem, max_steps: int) -> Validated:
         source=problem.source,
         status=status,
         message=message,
+        classically=classical_difference(problem),
         gold=gold,
         unsolved=unsolved,
         invalid=None if gold is None or gold.all_steps_valid else gold.invalid_reason,
@@ -156,19 +160,17 @@ def _validated(problem: Problem, max_steps: int) -> Validated:
 
 
 def label_status(problem: Problem) -> tuple[LabelStatus, str | None]:
-    """How a problem's label stands against what its premises entail, and a sentence about what is wrong with it."""
-    theory = read_sentences(problem.premises, problem.conclusion).theory
-    if theory.consistent is False:
-        return "inconsistent", label_error(problem) or f"{problem.problem_id}: its premises contradict each other"
-    if theory.consistent is None or theory.answer is None:
-        return "undecided", label_error(problem) or f"{problem.problem_id}: whether its conclusion follows is undecided"
-    if problem.label is None:
-        return "unlabelled", None
-    if theory.answer is problem.label:
+    """How a problem's label stands against what its premises entail (ProofWriter's: derive), and what is wrong."""
+    name, error = problem.problem_id, label_error(problem)
+    if problem.label is not None and error is None:
         return "labels_agree", None
-    # ProofWriter's labels are those of a closed world: by classical entailment they differ as a matter of course.
-    closed_world = problem.source.startswith("proofwriter")
-    return "labels_differ_classically" if closed_world else "labels_differ", label_error(problem)
+    theory = read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol).theory
+    chained = problem.source == CHAINED
+    if not chained and theory.consistent is False:
+        return "inconsistent", error or f"{name}: its premises contradict each other"
+    if theory.conclusion is None or (chained_answer(theory) if chained else theory.answer) is None:
+        return "undecided", error or f"{name}: whether its conclusion follows is not decided"
+    return ("unlabelled", None) if problem.label is None else ("labels_differ", error)
 
 
 class Coverage:
@@ -182,6 +184,7 @@ class Coverage:
         found = int(done.gold is not None)
         valid = int(done.gold is not None and done.invalid is None)
         counts.update({"total": 1, done.status: 1, "gold_found": found, "gold_valid": valid})
+        counts["labels_differ_classically"] += done.classically is not None
 
     def summary(self) -> dict[str, Any]:
         whole = sum(self.by_source.values(), Counter())
@@ -189,7 +192,7 @@ class Coverage:
 
 
 def _numbers(counts: Counter[str]) -> dict[str, int]:
-    return {name: counts[name] for name in ("total", *STATUSES, "gold_found", "gold_valid")}
+    return {name: counts[name] for name in COUNTED}
 
 
 def _finished(journal: IO[bytes]) -> Iterator[Validated]:
@@ -231,6 +234,6 @@ def _split(journal: IO[bytes], output: Path) -> None:
                 gold.write(jsonl.encode(done.gold))
             if done.unsolved is not None:
                 unsolved.write(jsonl.encode({"problem_id": done.problem_id, "reason": done.unsolved}))
-            if done.message is not None:
-                entry = {"problem_id": done.problem_id, "status": done.status, "reason": done.message}
-                labels.write(jsonl.encode(entry))
+            for status, reason in ((done.status, done.message), ("labels_differ_classically", done.classically)):
+                if reason is not None:
+                    labels.write(jsonl.encode({"problem_id": done.problem_id, "status": status, "reason": reason}))
