@@ -156,6 +156,27 @@ def test_a_bad_record_is_named_or_set_aside(run, kind):
     assert [entry["record"] for entry in lines("out.set-aside.jsonl")] == [record]
 
 
+def test_what_a_reader_changed_is_reported(run):
+    record = {
+        "premises": ["Tom is a cat."],
+        "premises-FOL": ["Cat(tom))"],
+        "conclusion": "Tom is a cat.",
+        "label": "True",
+    }
+    Path("folio.jsonl").write_text(json.dumps({**record, "conclusion-FOL": "Cat(tom)"}))
+    text = run("data", "import", "--format", "folio", "folio.jsonl", "--output", "out.jsonl")
+    assert "1 problems have notes\nnote: folio-1: premise 0: extra ) at the end\n" in text
+    context = {
+        "id": "p",
+        "context": "Every cat is red. Tom is not red.",
+        "question": "So? Tom is a cat.",
+        "answer": "C",
+    }
+    Path("proofwriter.jsonl").write_text(json.dumps(context))
+    text = run("data", "import", "--format", "proofwriter", "proofwriter.jsonl", "--output", "out.jsonl")
+    assert "classically: p: its label is UNKNOWN, but classically the conclusion is FALSE\n" in text
+
+
 def test_a_wrong_label_is_reported_by_id(run):
     record = {"problem_id": "w", "premises": ["Max is red."], "conclusion": "Max is red.", "label": "B"}
     Path("wrong.jsonl").write_text(json.dumps(record) + "\n")

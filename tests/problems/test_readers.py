@@ -73,6 +73,102 @@ def test_logic_lm_as_lines_and_as_an_array(path):
     assert [problem.label for problem in read_problems(path, "logic-lm")] == [Answer.TRUE, Answer.FALSE]
 
 
+def test_proofwriter(path):
+    record = {
+        "id": "pw-1",
+        "context": "Every wumpus is red. Max is a wumpus.",
+        "question": "Based on that, is the following statement true, false, or unknown? Max is not red.",
+        "options": ["A) True", "B) False", "C) Unknown"],
+        "answer": "B",
+    }
+    assert read_one(path, record, "proofwriter") == Problem(
+        problem_id="pw-1",
+        premises=("Every wumpus is red.", "Max is a wumpus."),
+        conclusion="Max is not red.",
+        label=Answer.FALSE,
+        source="proofwriter",
+    )
+    assert read_one(path, {**record, "answer": "C"}, "proofwriter").label is Answer.UNKNOWN
+
+
+FOLIO = {
+    "premises": ["All birds fly. ", "Tweety is a bird."],
+    "premises-FOL": [" ∀x (Bird(x) → Flies(x))", "Bird(tweety)"],
+    "conclusion": "Tweety flies.",
+    "conclusion-FOL": "Flies(tweety)",
+    "label": "True",
+}
+
+
+def test_folio(path):
+    wanted = Problem(
+        problem_id="folio-1",
+        premises=("All birds fly.", "Tweety is a bird."),
+        premises_fol=("∀x (Bird(x) → Flies(x))", "Bird(tweety)"),
+        conclusion="Tweety flies.",
+        conclusion_fol="Flies(tweety)",
+        label=Answer.TRUE,
+        source="folio",
+    )
+    assert read_one(path, FOLIO, "folio") == wanted
+    text = {name: "\n".join(FOLIO[name]) for name in ("premises", "premises-FOL")}
+    assert read_one(path, {**FOLIO, **text}, "folio") == wanted
+    ids = {"story_id": 406, "example_id": 1131}
+    assert read_one(path, {**FOLIO, **ids}, "folio").problem_id == "folio-406-1131"
+    assert read_one(path, {**FOLIO, "example_id": "x"}, "folio").problem_id == "folio-x"
+    train = {**FOLIO, "label": "Unknown"}
+    del train["conclusion-FOL"]
+    problem = read_one(path, train, "folio")
+    assert (problem.conclusion_fol, problem.label) == ("", Answer.UNKNOWN)
+    write(path, FOLIO, FOLIO)
+    assert [problem.problem_id for problem in read_problems(path, "folio")] == ["folio-1", "folio-2"]
+
+
+def test_what_is_mended_in_folio_is_noted(path):
+    formulas = ["∀x Bird(x) → Flies(x)", "Bird(big tweety))"]
+    problem = read_one(path, {**FOLIO, "premises-FOL": formulas, "conclusion-FOL": "Flies(big_tweety)."}, "folio")
+    assert problem.premises_fol == ("∀x (Bird(x) → Flies(x))", "Bird(big_tweety)")
+    assert problem.conclusion_fol == "Flies(big_tweety)"
+    assert problem.notes == (
+        "premise 0: scope of ∀x widened",
+        "premise 1: blank inside a name: big_tweety",
+        "premise 1: extra ) at the end",
+        "the conclusion: full stop left out",
+    )
+    jsonl.write(path, [problem])
+    assert list(read_problems(path)) == [problem]
+
+
+def test_where_folios_formulas_are_not_as_many_they_are_the_lines(path):
+    problem = read_one(path, {**FOLIO, "premises": ["All birds fly, and Tweety is a bird."]}, "folio")
+    assert problem.premises == problem.premises_fol == ("∀x (Bird(x) → Flies(x))", "Bird(tweety)")
+    assert problem.notes == ("the numbered lines are the formulas: 1 premises, 2 formulas",)
+    extra = read_one(path, {**FOLIO, "premises-FOL": [*FOLIO["premises-FOL"], ""]}, "folio")
+    assert extra.premises == ("All birds fly.", "Tweety is a bird.")
+    assert extra.notes == ("an empty formula left out",)
+
+
+def test_a_formula_that_cannot_be_mended_is_a_bad_record(path):
+    for formulas, message in (
+        (["Bird(x", "∃x ∃x P(x)"], r"\(folio-1\): premise 1: '∃x ∃x P\(x\)' is not a formula, column 2: "),
+        (["", "Bird(tweety)"], r"premise 0: '' is not a formula, column 1: expected a formula, it ends"),
+    ):
+        with pytest.raises(BadRecord, match=message):
+            read_one(path, {**FOLIO, "premises-FOL": formulas}, "folio")
+    with pytest.raises(BadRecord, match=r"the conclusion: 'P\(f\(a\)\)' is not a formula, column 3: f is applied"):
+        read_one(path, {**FOLIO, "conclusion-FOL": "P(f(a))"}, "folio")
+
+
+@needs("folio/*.jsonl")
+@pytest.mark.parametrize(("split", "read", "aside", "noted"), [("train", 988, 16, 36), ("validation", 204, 0, 14)])
+def test_folio_as_it_is_published(split, read, aside, noted, tmp_path):
+    bad = jsonl.SetAside(tmp_path / "aside.jsonl")
+    problems = list(read_problems(files(f"folio/folio-{split}.jsonl")[0], "folio", set_aside=bad))
+    assert (len(problems), len(bad.errors)) == (read, aside)
+    assert sum(bool(problem.notes) for problem in problems) == noted
+    assert all(len(problem.premises) == len(problem.premises_fol) for problem in problems)
+
+
 @pytest.mark.parametrize(
     ("spelled", "label"),
     [
@@ -185,7 +281,9 @@ def test_files_that_hold_no_problem(path):
 
 
 def test_an_unknown_format(path):
-    with pytest.raises(SokratesError, match="unknown format 'csv': expected one of prontoqa, logic-lm, plan"):
+    with pytest.raises(
+        SokratesError, match="unknown format 'csv': expected one of prontoqa, logic-lm, folio, proofwriter, plan"
+    ):
         list(read_problems(path, "csv"))  # type: ignore[arg-type]
 
 

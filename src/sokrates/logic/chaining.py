@@ -28,7 +28,7 @@ from sokrates.logic.formulas import (
 )
 from sokrates.logic.theory import Theory
 
-MOST_TRIES = 1_000_000
+MOST_TRIES = 200_000
 """How often a literal may be held against a fact before chaining gives up; ProofWriter's theories take thousands."""
 
 

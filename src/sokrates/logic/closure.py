@@ -251,15 +251,22 @@ class _Ways:
     def _every(self, parts: Sequence[Formula], value: bool) -> list[Way]:
         found: list[Way] = [()]
         for part in parts:
-            found = _few([(*first, *second) for second in self.of(part, value) for first in found])
+            found = _few(_pairs(found, self.of(part, value)))
         return found
 
     def _parity(self, parts: Sequence[Formula], odd: bool) -> list[Way]:
         """The ways in which an odd, or even, number of the parts is true."""
-        if not parts:
-            return [] if odd else [()]
-        sides = [(self.of(parts[0], first), self._parity(parts[1:], odd != first)) for first in (True, False)]
-        return _few([(*left, *right) for lefts, rights in sides for left in lefts for right in rights])
+        found: dict[bool, list[Way]] = {True: [], False: [()]}
+        for part in parts:
+            true, false = self.of(part, True), self.of(part, False)
+            found = {
+                parity: _few(_pairs(found[parity], false) + _pairs(found[not parity], true)) for parity in (True, False)
+            }
+        return found[odd]
+
+
+def _pairs(left: Sequence[Way], right: Sequence[Way]) -> list[Way]:
+    return [(*first, *second) for first in left for second in right]
 
 
 def _few(ways: list[Way]) -> list[Way]:

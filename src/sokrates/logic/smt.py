@@ -65,8 +65,8 @@ def within_limits(formula: Formula) -> bool:
 class Smt:
     """Some premises, and z3's answers about them, each asked once."""
 
-    effort = 1_000_000
-    """z3's `rlimit` for one attempt: some 0.3 s."""
+    effort = 400_000
+    """z3's `rlimit` for one attempt, at most a second or two. Questions of FOLIO's kind take up to 9,000."""
     seconds = 60
     """The clock's backstop for one attempt."""
 
