@@ -68,6 +68,10 @@ class Trace(msgspec.Struct, kw_only=True):
     repeated_steps: int | None = None
     claims_missing: int | None = None
     misquotes: int | None = None
+    kernel: str = ""
+    """The version of the kernel that gave the verdicts."""
+    certificate: str = ""
+    """A hash over the kernel's version, the statement, the steps and their verdicts: see `verification.certificate`."""
 
     def problem(self) -> Problem:
         """The problem that the trace carries."""

@@ -21,11 +21,12 @@ from sokrates.logic.theory import Theory
 from sokrates.problems.reading import ReadProblem, read_problem
 from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.certificate import certificate, kernel
 from sokrates.verification.published import published_valid
 
 
 def verify(trace: Trace) -> Trace:
-    """Fill a trace's verdict fields in place and return it.
+    """Fill a trace's verdict fields and its certificate in place and return it.
 
     Errors: UnreadableSentence where a premise or the conclusion cannot be read.
     """
@@ -46,6 +47,8 @@ def verify(trace: Trace) -> Trace:
     trace.invalid_reason = _invalid_reason(trace, theory, proof.answer)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
+    trace.kernel = kernel()
+    trace.certificate = certificate(trace)
     return trace
 
 
