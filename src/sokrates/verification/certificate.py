@@ -24,7 +24,7 @@ _TRACE = attrgetter(
 )  # fmt: skip
 _STEP = attrgetter(
     "thought", "action", "option_type", "option_args", "solver_valid", "formula", "claim", "reason", "message",
-    "entailed", "published_valid",
+    "explanation", "entailed", "published_valid",
 )  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 
