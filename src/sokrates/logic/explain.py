@@ -1,7 +1,7 @@
 """Why something follows from premises, or a case in which it does not, in words.
 
-Contract: what `explain` says is true. The premises of a core entail the formula by themselves, and none of them was
-found to be needless; the formulas of a case hold together in a model of the premises in which the formula is false.
+Contract: what `explain` says is true. The premises of a core entail the formula by themselves, and few of them, if any,
+are needless; the formulas of a case hold together in a model of the premises in which the formula is false.
 The text is plain English about numbered lines; how a formula is said is the caller's.
 """
 
@@ -111,9 +111,11 @@ def _grounds(theory: Theory, formula: Formula, premises: int) -> Grounds:
 
 
 def _core(theory: Theory, formula: Formula) -> tuple[int, ...]:
-    """Lines that entail the formula; each is left out once, to see whether it is needed."""
+    """Lines that entail the formula: a path of rules, or else lines each left out once, to see whether it is needed."""
     used = _used(theory.closure, formula, Smt.effort)
     kept = tuple(range(len(theory.premises))) if used is None else used
+    if theory.closure.entails(formula) and len(kept) < len(theory.premises):
+        return kept
     for line in kept:
         if line in kept:
             others = [other for other in kept if other != line]

@@ -130,8 +130,13 @@ class Measure:
     size: int
 
 
+_ATOM = Measure(1, 1)
+
+
 def measure(formula: Formula) -> Measure:
     """Depth and size, of a formula of any depth. Constant work where the parts have been measured before."""
+    if hasattr(formula, "_measure"):
+        return formula._measure
     pending = [formula]
     while pending:
         inner = parts_of(pending[-1])
@@ -139,9 +144,12 @@ def measure(formula: Formula) -> Measure:
         if unmeasured:
             pending += unmeasured
             continue
-        depth = 1 + max((part._measure.depth for part in inner), default=0)
-        size = 1 + sum(part._measure.size for part in inner)
-        object.__setattr__(pending.pop(), "_measure", Measure(depth, size))
+        found = (
+            Measure(1 + max(p._measure.depth for p in inner), 1 + sum(p._measure.size for p in inner))
+            if inner
+            else _ATOM
+        )
+        object.__setattr__(pending.pop(), "_measure", found)
     return formula._measure
 
 

@@ -79,7 +79,9 @@ class Proof:
             raise Refusal(Reason.CLAIM_UNREADABLE, "an inference step claims a formula, not an answer")
         if claim is not None:
             _check_size(claim)
-        fixed = self.theory.premise_constants.union(*(constants(line) for line in self._formulas(rests)))
+        fixed = self.theory.premise_constants
+        if rests:
+            fixed = fixed.union(*(constants(line) for line in self._formulas(rests)))
         formula = _pick(rule, rule.apply(Use(cited, claim, self.theory.constants, fixed)), claim)
         _check_size(formula)
         return Verdict(True, formula), rests | {len(self.lines)} if rule.name == ASSUME else rests
@@ -103,6 +105,8 @@ class Proof:
     def _still_open(self, rule: Rule, args: Sequence[int]) -> frozenset[int]:
         """The assumptions that the result rests on: those of the cited lines, but for what the rule discharges."""
         discharges = rule.discharges(len(args))
+        if not discharges:
+            return frozenset().union(*(self.rests[number] for number in args))
         for place in (discharge.assumption for discharge in discharges):
             if args[place] not in self.rests[args[place]]:
                 raise Refusal(

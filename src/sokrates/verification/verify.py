@@ -124,8 +124,8 @@ def _repeated(proof: Proof) -> int:
     known: dict[Formula, list[frozenset[int]]] = {}
     for key, rests in zip(proof.keys, proof.rests, strict=True):
         if key is not None:
-            earlier = known.setdefault(key, [])
-            found += len(earlier) > 0 and any(fewer <= rests for fewer in earlier)
+            if earlier := known.setdefault(key, []):
+                found += any(fewer <= rests for fewer in earlier)
             earlier.append(rests)
     return found - (len(proof.theory.keys) - len(set(proof.theory.keys)))
 
