@@ -144,9 +144,7 @@ def data_generate(
 
 
 @data.command("import")
-@click.option(
-    "--format", "format_", type=click.Choice(["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]), required=True
-)
+@click.option("--format", "format_", type=click.Choice(_FORMATS), required=True)
 @click.argument("input_", metavar="INPUT", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines.")
 @skips_bad
