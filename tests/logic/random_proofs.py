@@ -129,8 +129,7 @@ def _plan_of_a_refutation(rng: random.Random, proof: Proof) -> list[tuple[str, l
 def tried(proof: Proof, option: str, args: Sequence[int], claim: Formula | None) -> Verdict:
     """The verdict on a step that is then taken back."""
     verdict = proof.step(option, args, claim)
-    for kept in (proof.lines, proof.keys, proof.rests):
-        kept.pop()
+    proof.take_back()
     return verdict
 
 

@@ -147,8 +147,7 @@ def every_step_is_sound(rng: random.Random, seen: Counter[str]) -> None:
                 seen["steps"] += 1
                 verdict = proof.step(option, args, claim)
                 rests = proof.rests[-1]
-                for kept in (proof.lines, proof.keys, proof.rests):
-                    kept.pop()
+                proof.take_back()
                 if not verdict.valid or option == ASSUME:
                     continue
                 assert verdict.formula is not None

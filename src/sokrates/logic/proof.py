@@ -34,7 +34,8 @@ class Proof:
         """The numbers of the ASSUME lines that each line rests on."""
         self.answer: Answer | None = None
         """What the first CONCLUDE said, valid or not."""
-        self._closed = False
+        self._end: int | None = None
+        """The number of the first CONCLUDE."""
 
     def step(self, option: str, args: Sequence[int], claim: Claim | Answer) -> Verdict:
         """Judge one step and give it the next line number. `option` is "" for an action that could not be read."""
@@ -47,11 +48,18 @@ class Proof:
         self.lines.append(verdict.formula)
         self.keys.append(None if verdict.formula is None else canonical(verdict.formula))
         self.rests.append(rests)
-        if option == CONCLUDE and not self._closed:
-            self._closed = True
+        if option == CONCLUDE and self._end is None:
+            self._end = len(self.lines) - 1
             if len(args) == 1 and 0 <= args[0] < len(ANSWERS):
                 self.answer = ANSWERS[args[0]]
         return verdict
+
+    def take_back(self) -> None:
+        """Undo the last step, as if it had not been tried."""
+        for kept in (self.lines, self.keys, self.rests):
+            kept.pop()
+        if self._end == len(self.lines):
+            self._end, self.answer = None, None
 
     def assumptions(self, numbers: Iterable[int]) -> list[Formula]:
         """What the lines with these numbers rest on; numbers of no line are passed over."""
@@ -59,7 +67,7 @@ class Proof:
 
     def _judge(self, option: str, args: Sequence[int], claim: Claim | Answer) -> tuple[Verdict, frozenset[int]]:
         """The verdict on a step, and the assumptions that its line rests on."""
-        if self._closed:
+        if self._end is not None:
             raise Refusal(Reason.AFTER_CONCLUSION, "the proof ended with CONCLUDE")
         if not option:
             raise Refusal(
