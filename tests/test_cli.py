@@ -165,7 +165,7 @@ def test_what_a_reader_changed_is_reported(run):
     }
     Path("folio.jsonl").write_text(json.dumps({**record, "conclusion-FOL": "Cat(tom)"}))
     text = run("data", "import", "--format", "folio", "folio.jsonl", "--output", "out.jsonl")
-    assert "1 problems have notes\nnote: folio-1: premise 0: extra ) at the end\n" in text
+    assert "1 problems in out.jsonl\nnote: folio-1: premise 0: extra ) at the end\n" in text
     context = {
         "id": "p",
         "context": "Every cat is red. Tom is not red.",

@@ -28,7 +28,7 @@ from sokrates.config import (
     dump,
     load,
 )
-from sokrates.console import print_table, progress, say, trace_progress
+from sokrates.console import Listing, print_table, progress, say, trace_progress
 from sokrates.errors import SokratesError
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
     jsonl.write(output, problems)
     say(f"{len(problems)} problems in {output}")
     _report_aside(aside)
-    _report_notes(problems)
-    _report_labels(problems)
+    _report_problems(problems)
 
 
 @main.command()
@@ -174,7 +173,7 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
 @uses_workers
 @skips_bad
 def optionize(problems: Path, output: Path, max_steps: int | None, workers: int | None, skip_bad: bool) -> None:
-    """Write gold traces: the shortest proof of each problem, verified. Problems without one are listed.
+    """Write gold traces: the shortest proof found of each problem, verified; problems without one are listed beside.
 
     \b
     sokrates optionize problems.jsonl --output gold.jsonl
@@ -186,7 +185,8 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
     aside = _aside(output, skip_bad)
     limit = max_steps or GenerationConfig().max_steps
     coverage = Coverage()
-    unsolved: list[str] = []
+    unsolved: list[dict[str, str]] = []
+    listing = Listing()
     with progress("optionize", None, "problems") as advance:
 
         def gold_traces() -> Iterator[Trace]:
@@ -195,16 +195,21 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
                 coverage.add(done)
                 advance()
                 if done.message:
-                    say(f"label: {done.message}")
+                    listing.add("label", done.message)
                 if done.classically:
-                    say(f"classically: {done.classically}")
+                    listing.add("classically", done.classically)
                 if done.unsolved:
-                    unsolved.append(done.unsolved)
-                    say(f"no gold trace: {done.problem_id}: {done.unsolved}")
+                    unsolved.append({"problem_id": done.problem_id, "reason": done.unsolved})
+                    listing.add("no gold trace", f"{done.problem_id}: {done.unsolved}")
                 if done.gold:
                     yield done.gold
 
         jsonl.write(output, gold_traces())
+    listing.close()
+    if unsolved:
+        listed = output.with_name(f"{output.stem}.unsolved.jsonl")
+        jsonl.write(listed, unsolved)
+        say(f"{len(unsolved)} problems without a gold trace in {listed}")
     _report_aside(aside)
     counts = coverage.summary()
     differ = counts["total"] - counts["labels_agree"] - counts["unlabelled"]
@@ -212,7 +217,7 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
         f"{counts['total']} problems: {counts['labels_agree']} labels agree, {differ} differ; "
         f"{counts['gold_found']} gold traces, {counts['gold_valid']} of them valid; {len(unsolved)} unsolved"
     )
-    if any("the limit is" in reason for reason in unsolved) and not skip_bad:
+    if any("the limit is" in one["reason"] for one in unsolved) and not skip_bad:
         raise SokratesError(
             f"a gold trace is longer than --max-steps {limit}; raise it, or leave such out by --skip-bad"
         )
@@ -598,29 +603,19 @@ def _report_aside(aside: SetAside | None) -> None:
         say(f"{count} records set aside" + (f" in {aside.path}" if count else ""))
 
 
-def _report_notes(problems: Sequence[Problem]) -> None:
-    """Name what the reader changed, and the labels that only chaining gives."""
-    from sokrates.problems.labels import classical_difference
+def _report_problems(problems: Sequence[Problem]) -> None:
+    """Name what the reader changed, the labels that cannot be right, and those that only chaining gives."""
+    from sokrates.problems.labels import classical_difference, label_error
 
-    noted = [problem for problem in problems if problem.notes]
-    if noted:
-        say(f"{len(noted)} problems have notes")
-    for problem in noted:
-        for note in problem.notes:
-            say(f"note: {problem.problem_id}: {note}")
+    listing = Listing()
     for problem in problems:
+        for note in problem.notes:
+            listing.add("note", f"{problem.problem_id}: {note}")
+        if error := label_error(problem):
+            listing.add("label", error)
         if difference := classical_difference(problem):
-            say(f"classically: {difference}")
-
-
-def _report_labels(problems: Sequence[Problem]) -> int:
-    """Name the problems whose labels cannot be right; returns how many."""
-    from sokrates.problems.labels import label_error
-
-    errors = [error for problem in problems if (error := label_error(problem))]
-    for error in errors:
-        say(f"label: {error}")
-    return len(errors)
+            listing.add("classically", difference)
+    listing.close()
 
 
 def _use_threads(config: Config) -> None:

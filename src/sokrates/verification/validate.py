@@ -16,17 +16,15 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, get_args
 
 import msgspec
 
 from sokrates import jsonl, stage
 from sokrates.config import Config
 from sokrates.errors import SokratesError
-from sokrates.logic.chaining import chained_answer
 from sokrates.problems import Problem
-from sokrates.problems.labels import CHAINED, classical_difference, label_error
-from sokrates.problems.reading import read_problem
+from sokrates.problems.labels import LabelStatus, check_label, classical_difference
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_completion
 from sokrates.traces.trace import Trace
@@ -42,7 +40,6 @@ DIED = "working on it ended the worker process"
 CHUNK = 8
 """Problems are fewer and harder than traces: small chunks keep all workers busy to the end."""
 
-LabelStatus = Literal["labels_agree", "labels_differ", "undecided", "inconsistent", "unlabelled"]
 STATUSES: tuple[LabelStatus, ...] = get_args(LabelStatus)
 COUNTED = ("total", *STATUSES, "labels_differ_classically", "gold_found", "gold_valid")
 
@@ -139,7 +136,7 @@ def _given_up(problem: Problem, why: str) -> Validated:
 
 
 def _validated(problem: Problem, max_steps: int) -> Validated:
-    status, message = label_status(problem)
+    status, message = check_label(problem)
     gold, unsolved = None, None
     try:
         completion = gold_completion(problem, max_steps=max_steps)
@@ -157,20 +154,6 @@ def _validated(problem: Problem, max_steps: int) -> Validated:
         unsolved=unsolved,
         invalid=None if gold is None or gold.all_steps_valid else gold.invalid_reason,
     )
-
-
-def label_status(problem: Problem) -> tuple[LabelStatus, str | None]:
-    """How a problem's label stands against what its premises entail (ProofWriter's: derive), and what is wrong."""
-    name, error = problem.problem_id, label_error(problem)
-    if problem.label is not None and error is None:
-        return "labels_agree", None
-    theory = read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol).theory
-    chained = problem.source == CHAINED
-    if not chained and theory.consistent is False:
-        return "inconsistent", error or f"{name}: its premises contradict each other"
-    if theory.conclusion is None or (chained_answer(theory) if chained else theory.answer) is None:
-        return "undecided", error or f"{name}: whether its conclusion follows is not decided"
-    return ("unlabelled", None) if problem.label is None else ("labels_differ", error)
 
 
 class Coverage:
