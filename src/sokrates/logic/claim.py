@@ -1,10 +1,10 @@
 """The claim of a thought: the formula that it says it has derived, and the premises that it quotes.
 
 Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without
-a marker it is the whole thought, if that is one sentence of the grammar, else there is none. Marked text that cannot be
-read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is none. In the thought of a
-CONCLUDE the marked text may also name the answer. The text is read in the problem's language, where no predicate is a
-marker: `So(max)`.
+a marker it is the whole thought, maybe behind "Assume", if that is one sentence of the grammar, else there is none.
+Marked text that cannot be read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is
+none. In the thought of a CONCLUDE the marked text may also name the answer. The text is read in the problem's language,
+where no predicate is a marker: `So(max)`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _MARKER = re.compile(
     r"(?!\(|-\w)[,:]?\s*",
     re.IGNORECASE,
 )
+_ASSUMED = re.compile(r"assume(?: that)?[:,]?\s+", re.IGNORECASE)
 _CITATION = re.compile(r"\((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:the )?(?:answer|conclusion|statement)\b[^.]*? is (true|false|unknown)", re.IGNORECASE)
 _QUOTE_AFTER = re.compile(r"\b(?:line|premise) (\d{1,9}) (?=\()", re.IGNORECASE)
@@ -45,11 +46,18 @@ def _bare(text: str) -> str:
     return text[:opening].rstrip() if opening >= 0 and _CITATION.fullmatch(text, opening) else text
 
 
+def _whole(thought: str) -> str:
+    """What a thought without a marker states."""
+    text = _bare(thought)
+    assumed = _ASSUMED.match(text)
+    return text[assumed.end() :] if assumed else text
+
+
 @lru_cache(maxsize=1 << 16)
 def claim_of(thought: str, read: Reader = english.read) -> Claim:
     """The claim of an inference step's thought."""
     _, marked = _parts(thought)
-    reading = read(_bare(thought) if marked is None else marked)
+    reading = read(_whole(thought) if marked is None else marked)
     if isinstance(reading, Reading):
         return reading.formula
     return None if marked is None else reading

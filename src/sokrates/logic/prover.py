@@ -1,26 +1,35 @@
 """Search for proofs that the kernel then checks; nothing here is trusted.
 
-Contract: over PrOntoQA's theories the derivations are shortest, one MODUS_PONENS or MODUS_TOLLENS each. Literals that
-follow only by refutation (A → B, A → ¬B give ¬A) are not found: that takes an assumption.
+Contract: over PrOntoQA's theories the derivations are shortest, one MODUS_PONENS or MODUS_TOLLENS each. Everything else
+is searched for with more and more assumptions on the way (`search`), and of several proofs at one depth a short one is
+taken, not always the shortest. The search is bounded by its work, the same everywhere, and by its time behind that.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 
 from sokrates.logic.closure import Literal, ground_literal, literal_formula, literal_rule
-from sokrates.logic.formulas import Const, Forall, Formula
+from sokrates.logic.composition import is_literal
+from sokrates.logic.facts import Facts
+from sokrates.logic.formulas import Const, Forall, Formula, constants
+from sokrates.logic.lines import Derivation, Line, Pad, SearchEnded, joint_cost, numbered
+from sokrates.logic.search import Search
 from sokrates.logic.theory import Theory
 
+__all__ = ["Derivation", "SearchEnded", "derive_all", "derive_some", "prove"]
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
-    """One step of a proof: a rule, the lines it cites, and what it derives."""
-
-    rule: str
-    args: tuple[int, ...]
-    formula: Formula
+MOST_WORK = 2_000_000
+"""Lines made and compared in the search for one proof; those of real problems take thousands."""
+MOST_SECONDS = 10.0
+DEEPEST = 4
+"""How many assumptions may be nested that the goal does not name."""
+NAMES = tuple("cdeabfghijklmnopqrst")
+"""What an arbitrary thing is called, where the problem does not use the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +62,72 @@ def _gives_one_literal(premise: Formula) -> bool:
     return isinstance(premise, Forall) and literal_rule(premise) is not None
 
 
-def prove(theory: Theory, goal: Formula) -> list[Derivation] | None:
-    """A shortest derivation of a ground literal, numbered behind the premises; None where there is none.
+def prove(
+    theory: Theory,
+    goal: Formula,
+    *,
+    most_work: int = MOST_WORK,
+    seconds: float = MOST_SECONDS,
+    names: Sequence[str] = NAMES,
+) -> list[Derivation] | None:
+    """A derivation of the goal, numbered behind the premises; None where none is found at any depth that is tried.
 
-    A goal that is a premise has the empty derivation.
+    A goal that is a premise has the empty derivation. `names` are what arbitrary things are called.
+    Errors: SearchEnded at the limit of work or of time.
     """
+    found = _chain(theory, goal) if theory.closure.complete else None
+    return _search_for(theory, goal, most_work, seconds, names) if found is None else found
+
+
+def _search_for(
+    theory: Theory, goal: Formula, most_work: int, seconds: float, names: Sequence[str]
+) -> list[Derivation] | None:
+    pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
+    taken = theory.constants | constants(goal)
+    root, search = _root(pad, taken, names), Search(pad, _fresh(taken, names))
+    for depth in range(DEEPEST + 1):
+        if line := search.prove(root, goal, depth):
+            return numbered([line], len(theory.premises))
+    return None
+
+
+def _root(pad: Pad, known: frozenset[Const], names: Sequence[str]) -> Facts:
+    """The premises as facts about the constants, of which there is always one: domains are not empty."""
+    ordered = sorted(known, key=lambda constant: constant.name) or [Const(names[0])]
+    root = Facts(pad, constants=ordered)
+    for premise in pad.premises:
+        root.offer(premise)
+    return root
+
+
+def derive_some(
+    theory: Theory, about: frozenset[Const], *, most: int, most_work: int = MOST_WORK, seconds: float = MOST_SECONDS
+) -> list[Derivation]:
+    """Literals about some constants that follow without assumptions, nearest first, in at most so many steps."""
+    pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
+    root = _root(pad, theory.constants, NAMES)
+    with suppress(SearchEnded):
+        root.close()
+    chosen: list[Line] = []
+    for line in sorted(root.lines(), key=lambda line: line.cost):
+        said = is_literal(line.formula) and constants(line.formula) & about
+        if said and line.rule and not line.assumes and joint_cost([*chosen, line]) <= most:
+            chosen.append(line)
+    return numbered(chosen, len(theory.premises))
+
+
+def _fresh(taken: frozenset[Const], names: Sequence[str]) -> Callable[[Sequence[Const]], Const]:
+    """Gives the first of the names, or of the numbered ones behind them, that is not in use."""
+
+    def fresh(known: Sequence[Const]) -> Const:
+        every = map(Const, chain(names, (f"{names[0]}{number}" for number in count(1))))
+        return next(constant for constant in every if constant not in taken and constant not in known)
+
+    return fresh
+
+
+def _chain(theory: Theory, goal: Formula) -> list[Derivation] | None:
+    """A shortest chain of MODUS_PONENS and MODUS_TOLLENS to a ground literal."""
     found = ground_literal(goal)
     if found is None:
         return None

@@ -1,24 +1,31 @@
 """Gold traces ("optionize"): the shortest proof the prover finds, in the words that a model learns.
 
-Contract: a gold trace verifies as fully valid or is not made. TRUE and FALSE are shortest proofs; UNKNOWN lists every
-fact that steps can derive about the conclusion's subject and then concludes. A trace longer than `max_steps` is an
-error.
+Contract: a gold trace verifies as fully valid or is not made. TRUE and FALSE are the proofs of `logic.prover`; UNKNOWN
+lists facts that steps can derive about the conclusion's subjects, in PrOntoQA's theories all of them, and then
+concludes. A trace longer than `max_steps` is an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.english import read
-from sokrates.logic.formulas import Formula, constants, same
-from sokrates.logic.language import FORMULAS
-from sokrates.logic.prover import Derivation, derive_all, prove
+from sokrates.logic.formulas import Formula, constants, same, show
+from sokrates.logic.language import ENGLISH, FORMULAS
+from sokrates.logic.prover import NAMES as LETTERS
+from sokrates.logic.prover import Derivation, SearchEnded, derive_all, derive_some, prove
 from sokrates.logic.rules import CONCLUDE
+from sokrates.logic.theory import Theory
 from sokrates.problems import Problem
 from sokrates.problems.reading import ReadProblem, language_of, read_problem
+from sokrates.problems.words import NAMES
 from sokrates.traces.text import render, render_action
+
+_MOST_EXPLORED = 6
+"""How many steps an UNKNOWN takes where the theory may have any number of facts."""
 
 
 class NoGoldTrace(SokratesError):
@@ -67,28 +74,45 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
         raise NoGoldTrace(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
-    inferences = tuple(Inference(d.rule, d.args, read.language.say(d.formula, read.nouns)) for d in derivations)
+    inferences = tuple(Inference(d.rule, d.args, _said(d.formula, read)) for d in derivations)
     return Outline(answer, inferences, _goal_line(read, derivations, answer))
 
 
 def _derivations(read: ReadProblem, answer: Answer) -> list[Derivation]:
     goal = read.theory.goal(answer)
     if goal is None:
-        assert read.theory.conclusion is not None
-        subjects = sorted(constants(read.theory.conclusion), key=lambda constant: constant.name)
-        return derive_all(read.theory, subjects[0]) if len(subjects) == 1 else []
-    found = prove(read.theory, goal)
+        return _explored(read.theory)
+    try:
+        found = prove(read.theory, goal, names=NAMES if read.language is ENGLISH else LETTERS)
+    except SearchEnded as ended:
+        raise NoGoldTrace(f"its conclusion is {answer}, but {ended}") from None
     if found is None:
         raise NoGoldTrace(f"its conclusion is {answer}, but the prover finds no proof by these rules")
     return found
+
+
+def _explored(theory: Theory) -> list[Derivation]:
+    """What an UNKNOWN lists: all facts about the one subject in PrOntoQA's theories, a few in others."""
+    about = constants(theory.conclusion) if theory.conclusion else frozenset()
+    if theory.closure.complete:
+        return derive_all(theory, next(iter(about))) if len(about) == 1 else []
+    return derive_some(theory, about, most=_MOST_EXPLORED)
+
+
+def _said(formula: Formula, read: ReadProblem) -> str:
+    try:
+        return read.language.say(formula, read.nouns)
+    except ValueError:
+        raise NoGoldTrace(f"its proof has {show(formula)}, which cannot be said in the controlled English") from None
 
 
 def _goal_line(read: ReadProblem, derivations: list[Derivation], answer: Answer) -> int | None:
     goal = read.theory.goal(answer)
     if goal is None:
         return None
-    lines: list[Formula] = [*read.theory.premises, *(d.formula for d in derivations)]
-    return next(number for number, formula in enumerate(lines) if same(formula, goal))
+    if derivations:
+        return len(read.theory.premises) + len(derivations) - 1
+    return next(number for number, formula in enumerate(read.theory.premises) if same(formula, goal))
 
 
 def write_outline(problem: Problem, outline: Outline) -> str:
@@ -97,13 +121,34 @@ def write_outline(problem: Problem, outline: Outline) -> str:
     sentences = [*problem.premises_fol] if formulas else [_inner(sentence) for sentence in problem.premises]
     steps = []
     for inference in outline.inferences:
-        quoted = " and ".join(f"{sentences[line]} (line {line})" for line in inference.args)
-        thought = f"{quoted}, so {inference.claim}."
+        quotes = [f"{sentences[line]} (line {line})" for line in inference.args]
+        thought = _thought(inference, quotes)
         thought = thought if formulas else thought[0].upper() + thought[1:]
         steps.append((thought, render_action(inference.rule, inference.args)))
         sentences.append(inference.claim)
     steps.append((_closing(outline), render_action(CONCLUDE, [ANSWERS.index(outline.answer)])))
     return render(steps, outline.answer)
+
+
+def _thought(inference: Inference, quotes: Sequence[str]) -> str:
+    match inference.rule:
+        case "ASSUME":
+            return f"Assume {inference.claim}."
+        case "CONTRADICTION":
+            given = f"{' and '.join(dict.fromkeys(quotes[1:]))} contradict each other"
+        case "CONDITIONAL_PROOF":
+            given = _supposed(quotes)
+        case "CASE_SPLIT" | "EXIST_INSTANTIATION":
+            given = ", and ".join([quotes[0], *map(_supposed, zip(quotes[1::2], quotes[2::2], strict=True))])
+        case _:
+            given = " and ".join(quotes)
+    return f"{given}, so {inference.claim}."
+
+
+def _supposed(quotes: Sequence[str]) -> str:
+    """An assumption, and what it leads to."""
+    assumption, result = quotes
+    return f"given that {assumption}, we know that {result}"
 
 
 def _closing(outline: Outline) -> str:
