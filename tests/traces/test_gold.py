@@ -154,3 +154,9 @@ def test_a_gold_trace_longer_than_the_limit_is_an_error():
     assert gold_completion(one, max_steps=7)
     with pytest.raises(NoGoldTrace, match="its gold trace has 7 steps, the limit is 6"):
         gold_completion(one, max_steps=6)
+
+
+def test_a_label_that_the_premises_do_not_entail_has_no_gold_trace():
+    said = "its label is TRUE, but by its premises the conclusion is UNKNOWN"
+    with pytest.raises(NoGoldTrace, match=said):
+        gold_completion(problem("Max is red.", conclusion="Max is kind.", label=Answer.TRUE))

@@ -59,7 +59,8 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     """A problem's gold trace.
 
     Errors: UnreadableSentence where a sentence cannot be read; NoGoldTrace where there is no trace of at most
-    `max_steps` steps, CONCLUDE included. The answer is the one that the premises entail, whatever the label says.
+    `max_steps` steps, CONCLUDE included. The answer is the one that the premises entail: where the label says
+    otherwise there is none.
     """
     read = read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol)
     if read.theory.conclusion is None:
@@ -71,6 +72,8 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
         raise NoGoldTrace("its premises contradict each other")
     if answer is None:
         raise NoGoldTrace("whether its conclusion follows is not decided")
+    if problem.label not in (None, answer):
+        raise NoGoldTrace(f"its label is {problem.label}, but by its premises the conclusion is {answer}")
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
         raise NoGoldTrace(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
