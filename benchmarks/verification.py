@@ -44,7 +44,7 @@ def sampled_traces(problems: int, samples: int) -> list[Trace]:
     rng = random.Random(1)
     return [
         build_trace(problem, write_outline(problem, sloppy_outline(problem, gold_outline(problem), rng, rate=0.3)))
-        for problem in generate(problems, GeneratorSettings(), seed=1)
+        for problem in generate(problems, GeneratorSettings(4, 6), seed=1)
         for _ in range(samples)
     ]
 
@@ -111,11 +111,11 @@ def measure(way: Callable[[Trace], Any], traces: Sequence[Trace], repetitions: i
 
 
 @click.command()
-@click.option("--problems", default=400, show_default=True)
+@click.option("--problems", default=375, show_default=True)
 @click.option("--samples", default=8, show_default=True, help="Traces a problem.")
 @click.option("--repetitions", default=7, show_default=True)
 @click.option("--memory", is_flag=True, help="Memory over whole files, and broken lines in them (some minutes).")
-@click.option("--scaling", type=Path, help="Worker processes over a file of traces whose premises need z3.")
+@click.option("--scaling", type=Path, help="Worker processes over samples of a file of gold traces that need z3.")
 @click.option("--workers", type=int, multiple=True, default=(1, 2), show_default=True, help="Numbers for --scaling.")
 @click.option("--output", type=Path, help="JSON file.  [default: one in benchmarks/results]")
 def main(
@@ -131,7 +131,7 @@ def main(
     if memory:
         measure_memory(sampled_traces(2000, samples), output or RESULTS / "verification-memory-cpu.json")
     elif scaling:
-        measure_scaling(scaling, workers, output or RESULTS / "verification-scaling-cpu.json")
+        measure_scaling(scaling, workers, samples, output or RESULTS / "verification-scaling-cpu.json")
     else:
         compare(problems, samples, repetitions, output or RESULTS / "verification-cpu.json")
 
