@@ -96,7 +96,8 @@ class Pad:
     def derive(self, rule: str, formula: Formula, *parents: Line) -> Line:
         number = self._number()
         cone = frozenset({number}).union(*(parent.cone for parent in parents))
-        return Line(formula, canonical(formula), number, rule, parents, _rests(rule, parents), cone)
+        rests = _rests(rule, [parent.number for parent in parents], [parent.rests for parent in parents])
+        return Line(formula, canonical(formula), number, rule, parents, rests, cone)
 
     def contradiction(self, assumed: Line, one: Line, other: Line) -> Line:
         """What a clash shows of an assumption; one of the two lines, where that says it already."""
@@ -138,37 +139,60 @@ class Pad:
         return self._next - 1
 
 
-def _rests(rule: str, parents: Sequence[Line]) -> frozenset[int]:
-    discharged = _DISCHARGED[rule](len(parents)) if rule in _DISCHARGED else {}
+def _rests(rule: str, cited: Sequence[int], rests: Sequence[frozenset[int]]) -> frozenset[int]:
+    """What a line rests on, from the numbers of the lines it cites and what they rest on."""
+    discharged = _DISCHARGED[rule](len(cited)) if rule in _DISCHARGED else {}
     assumptions = set(discharged.values())
     found: frozenset[int] = frozenset()
-    for place, parent in enumerate(parents):
+    for place, below in enumerate(rests):
         if place in discharged:
-            found |= parent.rests - {parents[discharged[place]].number}
+            found |= below - {cited[discharged[place]]}
         elif place not in assumptions:
-            found |= parent.rests
+            found |= below
     return found
 
 
 def numbered(goals: Sequence[Line], premises: int) -> list[Derivation]:
     """The steps that some lines take, in an order in which each stands behind what it cites; none twice."""
-    steps: list[Derivation] = []
-    written: dict[Formula, list[tuple[frozenset[int], int]]] = {}
+    writing = _Writing(premises)
+    needed = {writing.write(goal) for goal in goals}
+    return _needed(writing.steps, needed, premises)
 
-    def write(line: Line) -> int:
+
+class _Writing:
+    """Lines written down as steps. One that says what a written one says, resting on no less, is not written again."""
+
+    def __init__(self, premises: int) -> None:
+        self.steps: list[Derivation] = []
+        self._rests: list[frozenset[int]] = [frozenset()] * premises
+        self._assumed: dict[int, int] = {}
+        self._written: dict[Formula, list[int]] = {}
+
+    def write(self, line: Line) -> int:
+        """The number under which the line now stands."""
         if not line.rule:
             return line.number
-        for rests, number in written.get(line.key, ()):
-            if rests <= line.rests:
-                return number
-        args = tuple(write(parent) for parent in line.parents)
-        steps.append(Derivation(line.rule, args, line.formula))
-        number = premises + len(steps) - 1
-        written.setdefault(line.key, []).append((line.rests, number))
-        return number
+        if line.rule == ASSUME:
+            if line.number not in self._assumed:
+                self._assumed[line.number] = self._append(line, (), frozenset({len(self._rests)}))
+            return self._assumed[line.number]
+        known = self._find(line, frozenset(self._assumed[n] for n in line.rests if n in self._assumed))
+        if known is not None:
+            return known
+        args = tuple(self.write(parent) for parent in line.parents)
+        rests = _rests(line.rule, args, [self._rests[number] for number in args])
+        known = self._find(line, rests)
+        return self._append(line, args, rests) if known is None else known
 
-    needed = {write(goal) for goal in goals}
-    return _needed(steps, needed, premises)
+    def _find(self, line: Line, rests: frozenset[int]) -> int | None:
+        return next((n for n in self._written.get(line.key, ()) if self._rests[n] <= rests), None)
+
+    def _append(self, line: Line, args: tuple[int, ...], rests: frozenset[int]) -> int:
+        number = len(self._rests)
+        self.steps.append(Derivation(line.rule, args, line.formula))
+        self._rests.append(rests)
+        self._written.setdefault(line.key, []).append(number)
+        return number
 
 
 def _needed(steps: Sequence[Derivation], needed: set[int], premises: int) -> list[Derivation]:

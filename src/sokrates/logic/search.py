@@ -101,15 +101,19 @@ class Search:
 
     def _all(self, facts: Facts, goal: Formula, parts: Sequence[Formula], rule: str, depth: int) -> Line | None:
         """The goal from all its parts, proved in the order in which the later ones gain more from the earlier."""
-        found = []
-        for order in (parts, parts[::-1]) if depth else (parts,):
-            inner = facts.again()
-            lines = {part: self.prove(inner, part, depth) for part in order}
-            proved = [line for part in parts if (line := lines[part])]
-            if len(proved) < len(parts):
+        found = self._each(facts.again(), parts, depth)
+        if found and depth and (other := self._each(facts.again(), parts[::-1], depth)):
+            found = min(found, other[::-1], key=joint_cost)
+        return self.pad.derive(rule, goal, *found) if found else None
+
+    def _each(self, facts: Facts, goals: Sequence[Formula], depth: int) -> list[Line] | None:
+        lines = []
+        for goal in goals:
+            line = self.prove(facts, goal, depth)
+            if line is None:
                 return None
-            found.append(proved)
-        return self.pad.derive(rule, goal, *min(found, key=joint_cost))
+            lines.append(line)
+        return lines
 
     def _one(self, facts: Facts, goal: Formula, parts: Sequence[Formula], rule: str, depth: int) -> Line | None:
         for part in parts:
