@@ -22,7 +22,7 @@ from sokrates.logic.claim import Claim, claim_of, concluded_of
 from sokrates.logic.closure import Closure
 from sokrates.logic.english import Unreadable
 from sokrates.logic.proof import Proof
-from sokrates.logic.rules import CONCLUDE, RULES
+from sokrates.logic.rules import ASSUME, CONCLUDE, RULES
 from sokrates.logic.verdict import Verdict
 from sokrates.problems.reading import read_sentences
 from sokrates.traces.trace import Step, Trace
@@ -34,17 +34,16 @@ class OpenProof(Proof):
 
     def step(self, option: str, args: Sequence[int], claim: Claim | Answer) -> Verdict:
         verdict = super().step(option, args, claim)
-        self._closed = False
+        self._end = None
         return verdict
 
     def any_rule(self, args: Sequence[int], claim: Claim) -> Verdict:
         """The step under the first rule that fits it."""
-        for rule in RULES:
+        for rule in (name for name in RULES if name != ASSUME):
             verdict = self.step(rule, args, claim)
             if verdict.valid:
                 return verdict
-            self.lines.pop()
-            self.keys.pop()
+            self.take_back()
         return self.step("", args, claim)
 
 

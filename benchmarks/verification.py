@@ -4,6 +4,8 @@ Ours judges each step with the sound kernel and reports the three figures; premi
 published way reads everything again for each trace and chains forward from nothing at each step, to ask whether the
 first "X is Y" of the thought follows. Every repetition starts with empty caches. The best repetition counts,
 since other work on a machine can only slow one down.
+
+`--memory` measures whole files instead, and `--scaling FILE` worker processes: see `benchmarks.verification_files`.
 """
 
 from __future__ import annotations
@@ -18,31 +20,23 @@ from typing import Any
 import click
 
 from benchmarks.machine import PROJECT, VERIFICATION, describe
+from benchmarks.verification_files import measure_memory, measure_scaling
 from sokrates import jsonl
-from sokrates.logic import claim, english, formulas
+from sokrates.logic import english
 from sokrates.logic.answer import ANSWERS
 from sokrates.logic.closure import Literal, ground_literal
 from sokrates.logic.english import Reading
 from sokrates.logic.formulas import Atom, Const, Forall, Formula, Implies, Not, conjuncts, substitute
-from sokrates.problems import reading
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.sloppy import sloppy_outline
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification import caches
 from sokrates.verification.published import FIRST_STATEMENT
 from sokrates.verification.verify import verify
 
-CACHES = (
-    formulas.rename_apart,
-    formulas.show,
-    english.read,
-    claim._parts,
-    claim.claim_of,
-    claim.concluded_of,
-    claim.quotes,
-    reading.read_sentences,
-)
+RESULTS = PROJECT / "benchmarks" / "results"
 
 
 def sampled_traces(problems: int, samples: int) -> list[Trace]:
@@ -50,7 +44,7 @@ def sampled_traces(problems: int, samples: int) -> list[Trace]:
     rng = random.Random(1)
     return [
         build_trace(problem, write_outline(problem, sloppy_outline(problem, gold_outline(problem), rng, rate=0.3)))
-        for problem in generate(problems, GeneratorSettings(), seed=1)
+        for problem in generate(problems, GeneratorSettings(4, 6), seed=1)
         for _ in range(samples)
     ]
 
@@ -101,8 +95,7 @@ def measure(way: Callable[[Trace], Any], traces: Sequence[Trace], repetitions: i
     gc.freeze()  # the traces, held here for the measurement only, are nothing for the collector to look through
     wall, cpu = [], []
     for _ in range(repetitions):
-        for cache in CACHES:
-            cache.cache_clear()
+        caches.empty()
         started, used = time.perf_counter(), time.process_time()
         for trace in traces:
             way(trace)
@@ -118,12 +111,33 @@ def measure(way: Callable[[Trace], Any], traces: Sequence[Trace], repetitions: i
 
 
 @click.command()
-@click.option("--problems", default=400, show_default=True)
+@click.option("--problems", default=375, show_default=True)
 @click.option("--samples", default=8, show_default=True, help="Traces a problem.")
 @click.option("--repetitions", default=7, show_default=True)
-@click.option("--output", type=Path, default=PROJECT / "benchmarks" / "results" / "verification-cpu.json")
-def main(problems: int, samples: int, repetitions: int, output: Path) -> None:
+@click.option("--memory", is_flag=True, help="Memory over whole files, and broken lines in them (some minutes).")
+@click.option("--scaling", type=Path, help="Worker processes over samples of a file of gold traces that need z3.")
+@click.option("--workers", type=int, multiple=True, default=(1, 2), show_default=True, help="Numbers for --scaling.")
+@click.option("--output", type=Path, help="JSON file.  [default: one in benchmarks/results]")
+def main(
+    problems: int,
+    samples: int,
+    repetitions: int,
+    memory: bool,
+    scaling: Path | None,
+    workers: tuple[int, ...],
+    output: Path | None,
+) -> None:
     """Measure verification, print the table and write it as JSON."""
+    if memory:
+        measure_memory(sampled_traces(2000, samples), output or RESULTS / "verification-memory-cpu.json")
+    elif scaling:
+        measure_scaling(scaling, workers, samples, output or RESULTS / "verification-scaling-cpu.json")
+    else:
+        compare(problems, samples, repetitions, output or RESULTS / "verification-cpu.json")
+
+
+def compare(problems: int, samples: int, repetitions: int, output: Path) -> None:
+    """Measure ours and the published way, print the table and write it as JSON."""
     traces = sampled_traces(problems, samples)
     ours = measure(verify, traces, repetitions)
     plain = measure(published_way, traces, max(1, repetitions // 2))

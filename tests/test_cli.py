@@ -36,8 +36,8 @@ def lines(path):
 
 
 COMMANDS = [
-    [], ["data"], ["data", "generate"], ["data", "import"], ["optionize"], ["sft"], ["generate"], ["verify"], ["pairs"],
-    ["dpo"], ["loop"], ["evaluate"], ["demo"], ["pretrain"],
+    [], ["data"], ["data", "generate"], ["data", "import"], ["optionize"], ["validate"], ["sft"], ["generate"],
+    ["verify"], ["recheck"], ["pairs"], ["dpo"], ["loop"], ["evaluate"], ["demo"], ["pretrain"],
 ]  # fmt: skip
 
 
@@ -58,6 +58,50 @@ def test_problems_to_gold_traces_to_verdicts_and_pairs(run, problems):
     assert set(keys.split()) <= summary.keys()
     assert lines("verified/traces.jsonl") == lines("gold.jsonl")
     assert '"one_sample": 6' in run("pairs", "gold.jsonl", "--output", "pairs.jsonl")
+
+
+def test_verdicts_are_rechecked_with_exit_status(run, problems):
+    run("optionize", problems, "--output", "gold.jsonl")
+    assert "6 traces: 6 with the same verdicts, 0 differ" in run("recheck", "gold.jsonl", "--workers", 1)
+    edited = lines("gold.jsonl")
+    for trace in edited:
+        for step in trace["steps"]:
+            step["solver_valid"], step["reason"] = False, "claim_differs"
+    Path("edited.jsonl").write_text("".join(f"{json.dumps(trace)}\n" for trace in edited))
+    text = run("recheck", "edited.jsonl", "--output", "again", status=1)
+    assert "edited.jsonl:1 (sokrates-1-0 sample 0): step 0: stored invalid: claim_differs, now valid" in text
+    count = sum(len(trace["steps"]) + 1 for trace in edited)
+    assert text.count("edited.jsonl:") == 20 < count and f"and {count - 20} more in again/differences.jsonl" in text
+    assert sum(len(entry["differences"]) + entry["tampered"] for entry in lines("again/differences.jsonl")) == count
+    assert json.loads(Path("again/summary.json").read_text())["differ"] == 6
+    assert "problems.jsonl:1 (sokrates-1-0): not a Trace" in run("recheck", problems, status=2)
+
+
+def test_a_data_set_proves_itself(run, problems):
+    wrong = {"problem_id": "w", "premises": ["Max is blue.", "Max is not blue."], "conclusion": "Max is red."}
+    with Path(problems).open("a") as file:
+        file.write(json.dumps({**wrong, "label": "True", "source": "by hand"}) + "\nnonsense\n")
+    assert "problems.jsonl:8" in run("validate", problems, "--output", "out", status=2)
+    text = run("validate", problems, "--output", "out", "--skip-bad", "--workers", 1)
+    assert "1 records set aside in out/problems.set-aside.jsonl" in text
+    rows = [line.split() for line in text.splitlines() if "%" in line]
+    assert rows == [
+        ["by", "hand", *"1 0 0 1 0 0 0.0%".split()],
+        ["sokrates-generator", *"6 6 0 0 6 6 100.0%".split()],
+        ["all", *"7 6 0 1 6 6 85.7%".split()],
+    ]
+    assert lines("out/unsolved.jsonl") == [{"problem_id": "w", "reason": "its premises contradict each other"}]
+
+
+def test_optionize_lists_what_it_cannot_solve(run, problems):
+    wrong = {"problem_id": "w", "premises": ["Max is blue.", "Max is not blue."], "conclusion": "Max is red."}
+    with Path(problems).open("a") as file:
+        file.write(json.dumps(wrong) + "\n")
+    text = run("optionize", problems, "--output", "gold.jsonl")
+    assert "no gold trace: w: its premises contradict each other" in text
+    assert "7 problems: 6 labels agree, 1 differ; 6 gold traces, 6 of them valid; 1 unsolved" in text
+    text = run("optionize", problems, "--output", "short.jsonl", "--max-steps", 2, status=2)
+    assert "a gold trace is longer than --max-steps 2" in text
 
 
 def test_the_same_seed_makes_the_same_problems(run, problems):
@@ -121,7 +165,7 @@ def test_what_a_reader_changed_is_reported(run):
     }
     Path("folio.jsonl").write_text(json.dumps({**record, "conclusion-FOL": "Cat(tom)"}))
     text = run("data", "import", "--format", "folio", "folio.jsonl", "--output", "out.jsonl")
-    assert "1 problems have notes\nnote: folio-1: premise 0: extra ) at the end\n" in text
+    assert "1 problems in out.jsonl\nnote: folio-1: premise 0: extra ) at the end\n" in text
     context = {
         "id": "p",
         "context": "Every cat is red. Tom is not red.",

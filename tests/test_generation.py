@@ -122,3 +122,14 @@ def test_select_draws_by_the_seed_and_keeps_the_order():
     assert {tuple(p.problem_id for p in select(PROBLEMS, 2, seed)) for seed in range(20)} != {()}
     with pytest.raises(SokratesError, match="the file has 3"):
         select(PROBLEMS, 4, seed=1)
+
+
+def test_a_solver_type_names_the_language_of_the_problems(config, asker, tmp_path):
+    generation = config.trace_generation.model_copy(update={"solver_type": "folio"})
+    with pytest.raises(SokratesError, match=f"{PROBLEMS[0].problem_id}: its premises are controlled English"):
+        generate_traces(PROBLEMS, asker, generation, tmp_path / "english", config)
+    formulas = Problem(
+        problem_id="f", premises=("P(a)",), premises_fol=("P(a)",), conclusion="P(a)", conclusion_fol="P(a)"
+    )
+    summary = generate_traces([formulas], asker, generation, tmp_path / "formulas", config)
+    assert summary["total_traces"] == 2

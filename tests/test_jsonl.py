@@ -86,6 +86,19 @@ def test_bad_lines_may_be_set_aside(tmp_path):
     assert written[0]["record"] == '{"problem_id": "x"}'
 
 
+def test_records_set_aside_are_on_disk_at_once_and_take_their_name_at_the_end(tmp_path):
+    path = tmp_path / "deep" / "aside.jsonl"
+    for _ in range(2):  # the second time over what the first run left
+        aside = jsonl.SetAside(path)
+        assert aside.errors == []
+        for line in (3, 5):
+            aside.add(BadRecord("no good", path="x", line=line, problem_id="p"), "{")
+            assert aside.errors[-1] == {"line": line, "problem_id": "p", "error": "no good", "record": "{"}
+        assert aside.count == 2 and [p.name for p in path.parent.iterdir()] == ["aside.jsonl.partial"]
+    assert aside.close() == aside.close() == len(aside.errors) == 2
+    assert [p.name for p in path.parent.iterdir()] == ["aside.jsonl"]
+
+
 def test_nothing_set_aside_writes_no_file(tmp_path):
     aside = jsonl.SetAside(tmp_path / "aside.jsonl")
     assert aside.close() == 0

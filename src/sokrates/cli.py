@@ -1,15 +1,15 @@
 """The program `sokrates`: one command a stage.
 
 Contract: results go to standard output or the named files, news and progress to standard error. Exit status 0 when the
-work was done, 2 for what the user can mend (one message, no traceback), 130 when interrupted. Everything heavy is
-imported inside the command that needs it, so that `--help` answers at once.
+work was done, 1 when `recheck` finds what differs, 2 for what the user can mend (one message, no traceback), 130 when
+interrupted. Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,12 +28,13 @@ from sokrates.config import (
     dump,
     load,
 )
-from sokrates.console import print_table, progress, say, trace_progress
+from sokrates.console import Listing, print_table, progress, say, trace_progress
 from sokrates.errors import SokratesError
 
 if TYPE_CHECKING:
     from sokrates.jsonl import SetAside
     from sokrates.problems import Problem
+    from sokrates.traces.trace import Trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -74,6 +75,11 @@ def skips_bad(command: Command) -> Command:
     return click.option("--skip-bad", is_flag=True, help="Set unusable records aside in a file of their own.")(command)
 
 
+def uses_workers(command: Command) -> Command:
+    text = "Processes for what needs z3; 1 works in this one.  [default: one a processor]"
+    return click.option("--workers", type=click.IntRange(min=1), help=text)(command)
+
+
 def resolve(params: dict[str, Any], *sections: str) -> Config:
     """The configuration: file, then overrides, then the options that were given. Ends the program on a dry run."""
     options_given = [override for section in sections for override in given(section, params)]
@@ -92,6 +98,7 @@ def main() -> None:
     \b
     sokrates demo                                          the whole loop on a laptop, with the embedded model
     sokrates data generate --num-problems 500 --output problems.jsonl
+    sokrates validate problems.jsonl --output outputs/validation
     sokrates optionize problems.jsonl --output gold.jsonl
     sokrates sft --model embedded --data gold.jsonl --output outputs/sft
     sokrates generate --model outputs/sft --data problems.jsonl --output outputs/traces
@@ -137,9 +144,7 @@ def data_generate(
 
 
 @data.command("import")
-@click.option(
-    "--format", "format_", type=click.Choice(["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]), required=True
-)
+@click.option("--format", "format_", type=click.Choice(_FORMATS), required=True)
 @click.argument("input_", metavar="INPUT", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines.")
 @skips_bad
@@ -158,50 +163,101 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
     jsonl.write(output, problems)
     say(f"{len(problems)} problems in {output}")
     _report_aside(aside)
-    _report_notes(problems)
-    _report_labels(problems)
+    _report_problems(problems)
 
 
 @main.command()
 @click.argument("problems", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines of verified traces.")
 @options(GenerationConfig, "max_steps")
+@uses_workers
 @skips_bad
-def optionize(problems: Path, output: Path, max_steps: int | None, skip_bad: bool) -> None:
-    """Write gold traces: the shortest proof of each problem, verified.
+def optionize(problems: Path, output: Path, max_steps: int | None, workers: int | None, skip_bad: bool) -> None:
+    """Write gold traces: the shortest proof found of each problem, verified; problems without one are listed beside.
 
     \b
     sokrates optionize problems.jsonl --output gold.jsonl
     """
     from sokrates import jsonl
-    from sokrates.traces.optionize import optionize as gold_traces
-    from sokrates.verification.verify import verify
+    from sokrates.problems.readers import read_problems
+    from sokrates.verification.validate import Coverage, validated
 
     aside = _aside(output, skip_bad)
-    loaded = _problems(problems, aside)
-    wrong = _report_labels(loaded)
-    labelled = sum(problem.label is not None for problem in loaded)
-    unsolved: list[tuple[str, str]] = []
     limit = max_steps or GenerationConfig().max_steps
-    valid = 0
-    with progress("optionize", len(loaded), "problems") as advance:
-        watched = _watched(loaded, advance)
-        traces = [verify(trace) for trace in gold_traces(watched, max_steps=limit, unsolved=unsolved)]
-        valid = sum(trace.all_steps_valid is True for trace in traces)
-        jsonl.write(output, traces)
-    for problem_id, reason in unsolved:
-        say(f"no gold trace: {problem_id}: {reason}")
+    coverage = Coverage()
+    unsolved: list[dict[str, str]] = []
+    listing = Listing()
+    with progress("optionize", None, "problems") as advance:
+
+        def gold_traces() -> Iterator[Trace]:
+            loaded = read_problems(problems, set_aside=aside)
+            for done in validated(loaded, max_steps=limit, workers=_workers(workers)):
+                coverage.add(done)
+                advance()
+                if done.message:
+                    listing.add("label", done.message)
+                if done.classically:
+                    listing.add("classically", done.classically)
+                if done.unsolved:
+                    unsolved.append({"problem_id": done.problem_id, "reason": done.unsolved})
+                    listing.add("no gold trace", f"{done.problem_id}: {done.unsolved}")
+                if done.gold:
+                    yield done.gold
+
+        jsonl.write(output, gold_traces())
+    listing.close()
+    if unsolved:
+        listed = output.with_name(f"{output.stem}.unsolved.jsonl")
+        jsonl.write(listed, unsolved)
+        say(f"{len(unsolved)} problems without a gold trace in {listed}")
     _report_aside(aside)
+    counts = coverage.summary()
+    differ = counts["total"] - counts["labels_agree"] - counts["unlabelled"]
     click.echo(
-        f"{len(loaded)} problems: {labelled - wrong} labels agree, {wrong} differ; "
-        f"{len(traces)} gold traces, {valid} of them valid; {len(unsolved)} unsolved"
+        f"{counts['total']} problems: {counts['labels_agree']} labels agree, {differ} differ; "
+        f"{counts['gold_found']} gold traces, {counts['gold_valid']} of them valid; {len(unsolved)} unsolved"
     )
-    if any("the limit is" in reason for _, reason in unsolved) and not skip_bad:
+    if any("the limit is" in one["reason"] for one in unsolved) and not skip_bad:
         raise SokratesError(
             f"a gold trace is longer than --max-steps {limit}; raise it, or leave such out by --skip-bad"
         )
-    if valid < len(traces):
-        raise SokratesError("a gold trace does not verify: that is an error of this program")
+
+
+@main.command()
+@click.argument("problems", type=_FILE)
+@click.option("--output", type=_FOLDER, required=True, help="Folder for the results.")
+@options(GenerationConfig, "max_steps")
+@uses_workers
+@skips_bad
+def validate(problems: Path, output: Path, max_steps: int | None, workers: int | None, skip_bad: bool) -> None:
+    """Prove, with no model, that a data set's labels and gold traces pass the verifier.
+
+    The folder gets summary.json, gold.jsonl (verified gold traces), unsolved.jsonl (problems without one, and why) and
+    labels.jsonl (labels that differ or cannot be decided). Exit status 0 also where problems stay unsolved: that is a
+    result; 2 for broken input, and for a gold trace that does not verify.
+
+    \b
+    sokrates validate problems.jsonl --output outputs/validation
+    """
+    from sokrates.problems.readers import read_problems
+    from sokrates.report.coverage import coverage_table
+    from sokrates.verification.validate import validate_file
+
+    aside = _aside(output / "problems.jsonl", skip_bad)
+    limit = max_steps or GenerationConfig().max_steps
+    with progress("validate", None, "problems") as advance:
+        summary = validate_file(
+            read_problems(problems, set_aside=aside),
+            problems,
+            output,
+            max_steps=limit,
+            set_aside=aside,
+            workers=_workers(workers),
+            on_problem=advance,
+        )
+    _report_aside(aside)
+    print_table(coverage_table(summary))
+    say(f"gold traces, unsolved problems, labels and summary in {output}")
 
 
 @main.command()
@@ -276,9 +332,10 @@ def generate(**params: Any) -> None:
 @main.command()
 @click.argument("traces", type=_FILE)
 @click.option("--output", type=_FOLDER, required=True, help="Folder for traces.jsonl and summary.json.")
+@uses_workers
 @skips_bad
-def verify(traces: Path, output: Path, skip_bad: bool) -> None:
-    """Check every step of a file of traces, afresh.
+def verify(traces: Path, output: Path, workers: int | None, skip_bad: bool) -> None:
+    """Check every step of a file of traces, afresh, as a stream of any length.
 
     \b
     sokrates verify outputs/traces/traces.jsonl --output outputs/verified
@@ -287,9 +344,57 @@ def verify(traces: Path, output: Path, skip_bad: bool) -> None:
 
     aside = _aside(output / "traces.jsonl", skip_bad)
     with progress("verify", None, "traces") as advance:
-        summary = verify_file(traces, output, set_aside=aside, on_trace=advance)
+        summary = verify_file(
+            traces,
+            output,
+            set_aside=aside,
+            workers=_workers(workers),
+            on_trace=lambda share: advance(note=_of_the_file(share)),
+        )
     _report_aside(aside)
     _echo_summary(summary, output)
+
+
+@main.command()
+@click.argument("traces", type=_FILE)
+@click.option("--output", type=_FOLDER, help="Folder for differences.jsonl and summary.json.")
+@uses_workers
+def recheck(traces: Path, output: Path | None, workers: int | None) -> None:
+    """Verify a file of verified traces again from nothing, and say which verdicts differ.
+
+    Prints the first 20 differences, then what was counted. Exit status 0 where every stored verdict and certificate
+    stands, 1 where a verdict differs, a trace was edited since it was verified, or was never verified, 2 for broken
+    input. A verdict by another version of the kernel is counted, and is fine where it comes out the same.
+
+    \b
+    sokrates recheck outputs/verified/traces.jsonl
+    sokrates recheck outputs/verified/traces.jsonl --output outputs/recheck
+    """
+    from contextlib import ExitStack
+
+    from sokrates import jsonl
+    from sokrates.verification.recheck import Counts
+    from sokrates.verification.recheck import recheck as checked_again
+
+    counts, printed = Counts(), 0
+    with ExitStack() as stack:
+        file = stack.enter_context(jsonl.atomic(output / "differences.jsonl")) if output else None
+        advance = stack.enter_context(progress("recheck", None, "traces"))
+        for share, found in checked_again(traces, counts, workers=_workers(workers)):
+            advance(note=_of_the_file(share))
+            if found and file:
+                file.write(jsonl.encode(found))
+            for line in found.lines(traces) if found else []:
+                printed += 1
+                if printed <= 20:
+                    click.echo(line)
+    if printed > 20:
+        click.echo(f"and {printed - 20} more" + (f" in {output / 'differences.jsonl'}" if output else ""))
+    if output:
+        jsonl.write_json(output / "summary.json", counts)
+    click.echo(counts.sentence())
+    if not counts.confirmed:
+        raise SystemExit(1)
 
 
 @main.command()
@@ -383,6 +488,18 @@ def evaluate(**params: Any) -> None:
     print_table(results_table(breakdown(row)))
 
 
+@main.command("options")
+def options_() -> None:
+    """Print the rules of inference: what each takes, gives and needs, with a worked example.
+
+    \b
+    sokrates options > docs/options.md
+    """
+    from sokrates.report.options import options_page
+
+    click.echo(options_page(), nl=False)
+
+
 @main.command()
 @options(LoopConfig, "output", "num_iterations")
 @click.option("--model", help="embedded, a hub name, or a model folder.")
@@ -458,6 +575,16 @@ def _problems(path: Path, aside: SetAside | None) -> list[Problem]:
     return list(read_problems(path, "plan", set_aside=aside))
 
 
+def _workers(given: int | None) -> int:
+    from sokrates.verification.pool import available_cpus
+
+    return given or available_cpus()
+
+
+def _of_the_file(share: float) -> str:
+    return f"{share:.0%} of the file"
+
+
 def _watched(records: Any, advance: Callable[..., None]) -> Any:
     for record in records:
         yield record
@@ -476,29 +603,19 @@ def _report_aside(aside: SetAside | None) -> None:
         say(f"{count} records set aside" + (f" in {aside.path}" if count else ""))
 
 
-def _report_notes(problems: Sequence[Problem]) -> None:
-    """Name what the reader changed, and the labels that only chaining gives."""
-    from sokrates.problems.labels import classical_difference
+def _report_problems(problems: Sequence[Problem]) -> None:
+    """Name what the reader changed, the labels that cannot be right, and those that only chaining gives."""
+    from sokrates.problems.labels import classical_difference, label_error
 
-    noted = [problem for problem in problems if problem.notes]
-    if noted:
-        say(f"{len(noted)} problems have notes")
-    for problem in noted:
-        for note in problem.notes:
-            say(f"note: {problem.problem_id}: {note}")
+    listing = Listing()
     for problem in problems:
+        for note in problem.notes:
+            listing.add("note", f"{problem.problem_id}: {note}")
+        if error := label_error(problem):
+            listing.add("label", error)
         if difference := classical_difference(problem):
-            say(f"classically: {difference}")
-
-
-def _report_labels(problems: Sequence[Problem]) -> int:
-    """Name the problems whose labels cannot be right; returns how many."""
-    from sokrates.problems.labels import label_error
-
-    errors = [error for problem in problems if (error := label_error(problem))]
-    for error in errors:
-        say(f"label: {error}")
-    return len(errors)
+            listing.add("classically", difference)
+    listing.close()
 
 
 def _use_threads(config: Config) -> None:

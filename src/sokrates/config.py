@@ -127,7 +127,7 @@ class GenerationConfig(Section):
     max_batch: int = Field(default=64, ge=1, description="Largest batch in traces.")
     engine: Literal["auto", "transformers"] = Field(default="auto", description="What generates the text.")
     solver_type: Literal["auto", "prontoqa", "folio"] = Field(
-        default="auto", description="How the verifier reads a problem; auto looks at whether it has formulas."
+        default="auto", description="What problems must be: prontoqa English, folio formulas, auto either."
     )
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of sampling.")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,23 @@ def say(text: str) -> None:
     """One line of news, on standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+class Listing:
+    """Lines of news by kind: the first of each kind are said, and at the end how many more there were."""
+
+    def __init__(self, most: int = 20) -> None:
+        self._most, self._counts = most, Counter[str]()
+
+    def add(self, kind: str, text: str) -> None:
+        self._counts[kind] += 1
+        if self._counts[kind] <= self._most:
+            say(f"{kind}: {text}")
+
+    def close(self) -> None:
+        for kind, count in self._counts.items():
+            if count > self._most:
+                say(f"{kind}: … and {count - self._most} more")
 
 
 @contextmanager

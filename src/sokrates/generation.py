@@ -19,7 +19,9 @@ from sokrates import jsonl, stage
 from sokrates.config import Config, GenerationConfig
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
 from sokrates.errors import BadRecord, SokratesError
+from sokrates.logic.language import ENGLISH, FORMULAS
 from sokrates.problems import Problem
+from sokrates.problems.reading import language_of
 from sokrates.traces.building import build_trace
 from sokrates.traces.prompt import PromptStyle, encode_prompt
 from sokrates.traces.trace import Trace
@@ -67,8 +69,7 @@ def generate_traces(
 
     Errors: SokratesError where the folder holds another run, or a prompt does not fit the model's window.
     """
-    if generation.solver_type == "folio":
-        raise SokratesError("solver_type folio: first-order formulas are not read yet; expected auto or prontoqa")
+    _check_languages(problems, generation.solver_type)
     if stage.begin(output, _settings(problems, asker, generation), config):
         finished: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
         return finished
@@ -94,6 +95,16 @@ def generate_traces(
     jsonl.write_json(output / stage.SUMMARY, summary)
     jsonl.partial_path(journal).unlink()
     return summary
+
+
+def _check_languages(problems: Sequence[Problem], solver_type: str) -> None:
+    wanted = {"prontoqa": ENGLISH, "folio": FORMULAS}.get(solver_type)
+    for problem in problems:
+        found = language_of(problem.premises_fol)
+        if wanted is not None and found is not wanted:
+            raise SokratesError(
+                f"{problem.problem_id}: its premises are {found.name}; solver_type {solver_type} expects {wanted.name}"
+            )
 
 
 def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_aside: jsonl.SetAside) -> list[Problem]:

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -20,24 +19,46 @@ from sokrates.errors import BadRecord, SokratesError
 
 T = TypeVar("T")
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a bad line may raise."""
+
 _ID = re.compile(rb'"(?:problem_)?id"\s*:\s*"([^"\\]{1,200})"')
 
 
-@dataclass
 class SetAside:
-    """Where `--skip-bad` puts the records it cannot use: counted here, written to a file of their own."""
+    """Where `--skip-bad` puts the records it cannot use: counted here, streamed to a file of their own.
 
-    path: Path
-    errors: list[dict[str, Any]] = field(default_factory=list)
+    The file is written beside its final name, from nothing in each run, and takes that name when it is closed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: IO[bytes] | None = None
 
     def add(self, error: BadRecord, raw: str) -> None:
-        self.errors.append({"line": error.line, "problem_id": error.problem_id, "error": error.message, "record": raw})
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = partial_path(self.path).open("wb")
+        entry = {"line": error.line, "problem_id": error.problem_id, "error": error.message, "record": raw}
+        self._file.write(encode(entry))
+        self._file.flush()
+        self.count += 1
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The records set aside so far, read back."""
+        path = self.path if self._file is None else partial_path(self.path)
+        return list(read(path, dict)) if self.count else []
 
     def close(self) -> int:
-        """Write the set-aside records (nothing when there are none); returns how many."""
-        if self.errors:
-            write(self.path, self.errors)
-        return len(self.errors)
+        """Give the file its name (there is none when nothing was set aside); returns how many were."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+            os.replace(partial_path(self.path), self.path)
+        return self.count
 
 
 def require(path: str | Path) -> Path:
@@ -70,11 +91,11 @@ def read_numbered(path: str | Path, kind: type[T], *, set_aside: SetAside | None
     for number, line in read_raw(path):
         try:
             yield number, decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNDECODABLE as error:
             bad = BadRecord(describe(error, kind), path=str(path), line=number, problem_id=problem_id(line))
             if set_aside is None:
                 raise bad from None
-            set_aside.add(bad, line.decode("utf-8", "replace").rstrip("\n"))
+            set_aside.add(bad, text(line))
 
 
 def describe(error: Exception, kind: type) -> str:
@@ -82,6 +103,11 @@ def describe(error: Exception, kind: type) -> str:
     if isinstance(error, msgspec.ValidationError):
         return f"not a {kind.__name__}: {error}"
     return f"not a line of JSON ({error}); expected one {kind.__name__} as a JSON object"
+
+
+def text(line: bytes) -> str:
+    """A line as it is set aside."""
+    return line.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def problem_id(line: bytes) -> str | None:
@@ -93,7 +119,7 @@ def problem_id(line: bytes) -> str | None:
 
     try:
         named = msgspec.json.decode(line, type=Named)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         found = _ID.search(line)  # the line may be cut off, its id not
         return found.group(1).decode("utf-8", "replace") if found else None
     return named.problem_id or named.id
@@ -116,12 +142,17 @@ def partial_path(path: str | Path) -> Path:
     return Path(f"{path}.partial")
 
 
+def encode(record: Any) -> bytes:
+    """A record as a line."""
+    return msgspec.json.encode(record) + b"\n"
+
+
 def write(path: str | Path, records: Iterable[Any]) -> int:
     """Write records as JSON lines, whole or not at all; returns how many."""
     count = 0
     with atomic(path) as file:
         for record in records:
-            file.write(msgspec.json.encode(record) + b"\n")
+            file.write(encode(record))
             count += 1
     return count
 
@@ -138,7 +169,7 @@ def read_partial(path: str | Path, kind: type[T]) -> list[T]:
         for line in file:
             try:
                 record = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNDECODABLE:
                 break
             if not line.endswith(b"\n"):
                 break
@@ -161,5 +192,5 @@ def read_json(path: str | Path, kind: type[T] | None = None) -> Any:
         raise SokratesError(f"{source}: no such file")
     try:
         return msgspec.json.decode(source.read_bytes(), type=kind if kind is not None else Any)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SokratesError(f"{source}: {error}") from None

@@ -34,12 +34,11 @@ from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
 from sokrates.report.table import differences_markdown, results_markdown
-from sokrates.traces.optionize import optionize
 from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
-from sokrates.verification.verify import verify
+from sokrates.verification.validate import validated
 
 RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
 REPORT = "results.md"
@@ -122,11 +121,11 @@ class Run:
 
     def gold(self, problems: Sequence[Problem]) -> list[Trace]:
         """The verified gold traces of the training problems."""
-        unsolved: list[tuple[str, str]] = []
-        limit = self.config.trace_generation.max_steps
-        traces = [verify(trace) for trace in optionize(problems, max_steps=limit, unsolved=unsolved)]
-        for problem_id, reason in unsolved:
-            say(f"no gold trace: {problem_id}: {reason}")
+        results = list(validated(problems, max_steps=self.config.trace_generation.max_steps))
+        for done in results:
+            if done.unsolved:
+                say(f"no gold trace: {done.problem_id}: {done.unsolved}")
+        traces = [done.gold for done in results if done.gold]
         jsonl.write(self.root / "data" / "gold.jsonl", traces)
         return traces
 

@@ -88,11 +88,30 @@ def lines(rng: random.Random) -> list[Formula]:
         chained = Implies(rule.consequent, _side(rng, variables))
         kept = tuple(rng.sample(variables, len(variables)))
         found.append(quantify(kept, chained) if rng.random() < 0.7 else instance(rng, variables, chained))
+    found += _connected(rng)
     found.append(And((formula(rng, 1), formula(rng, 1))))
     found.append(Not(Not(formula(rng, 1))))
     found.append(formula(rng, 3))
     rng.shuffle(found)
     return found
+
+
+def _connected(rng: random.Random) -> list[Formula]:
+    """An alternative with what decides it, a ↔ with its two halves, and an ∃, some of them under a ∀."""
+    scope = tuple(rng.sample(VARIABLES, rng.choice((0, 0, 1))))
+    sides = tuple(literal(rng, scope) for _ in range(rng.choice((2, 2, 3))))
+    there = tuple(rng.sample(VARIABLES, rng.choice((0, 1))))
+    left, right = literal(rng, there), literal(rng, there)
+    decided = rng.choice((complement(sides[0]), complement(sides[-1]), sides[0]))
+    var = rng.choice(VARIABLES)
+    return [
+        quantify(scope, rng.choice((Or, Or, Xor))(sides)),
+        instance(rng, scope, decided),
+        quantify(there, Iff(left, right)),
+        quantify(there, Implies(left, right)),
+        quantify(there, Implies(right, left)),
+        Exists(var, rng.choice((literal(rng, (var,)), And((literal(rng, (var,)), literal(rng, (var,))))))),
+    ]
 
 
 def disguised(rng: random.Random, whole: Formula) -> Formula:

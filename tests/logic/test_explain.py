@@ -82,8 +82,8 @@ def wumpuses():
         (
             "every wumpus is loud",
             (),
-            "there is a case, with something called e1, in which all premises hold but this does not: "
-            "Max is a wumpus, e1 is a wumpus and e1 is not loud",
+            "there is a case, with something called X, in which all premises hold but this does not: "
+            "Max is a wumpus, X is a wumpus and X is not loud",
         ),
     ],
 )
@@ -121,11 +121,11 @@ def test_texts_by_z3():
     assert found.text.startswith("there is a case in which all premises hold but this does not: P(b)")
     assert set(found.case) >= {P(b), Not(R(b)), Not(Q(b))}
     everyone = explain(theory, Forall(x, P(x)))
-    assert "something called e1" in everyone.text and "¬P(e1)" in everyone.text
+    assert "something called X" in everyone.text and "¬P(X)" in everyone.text
 
 
 def test_unnamed_elements_get_names_that_are_free():
-    e1 = Const("e1")
+    e1 = Const("X")
     for premises in ([P(e1)], [P(e1), Or((Q(a), Q(b)))]):
         found = explain(Theory(premises, P(a)), Forall(x, P(x)))
         assert Not(P(e1)) not in found.case

@@ -10,7 +10,7 @@ from sokrates.logic.formulas import And, Atom, Const, Exists, Forall, Iff, Not, 
 from sokrates.logic.model import Model, unused_names
 from tests.logic import oracle, random_logic
 
-a, b, c, e1 = Const("a"), Const("b"), Const("c"), Const("e1")
+a, b, c, e1 = Const("a"), Const("b"), Const("c"), Const("X")
 x, y = Var("x"), Var("y")
 
 
@@ -71,5 +71,5 @@ def test_too_many_evaluations_are_refused():
 
 
 def test_unused_names():
-    names = unused_names({Const("e2")})
-    assert [next(names).name for _ in range(3)] == ["e1", "e3", "e4"]
+    names = unused_names({Const("Y")})
+    assert [next(names).name for _ in range(3)] == ["X", "Z", "X'"]

@@ -335,3 +335,13 @@ def test_instances_of_nested_quantifiers():
     assert derived([both], "UNIV_INSTANTIATION", [0], Forall(z, S(z, a))) is Reason.CLAIM_DIFFERS
     assert derived([both], "UNIV_INSTANTIATION", [0], Forall(z, S(z, z))) is Reason.CLAIM_DIFFERS
     assert derived([both], "UNIV_INSTANTIATION", [0], S(Const("stranger"), b)) == "S(stranger, b)"
+
+
+def test_a_step_taken_back_leaves_no_trace():
+    proof = proof_of()
+    before = (list(proof.lines), list(proof.keys), list(proof.rests))
+    for option, args in (("MODUS_PONENS", [0, 1]), ("CONCLUDE", [0]), ("RULE", [])):
+        step(proof, option, args, "")
+        proof.take_back()
+        assert (proof.lines, proof.keys, proof.rests, proof.answer) == (*before, None)
+    assert step(proof, "MODUS_PONENS", [0, 1], "").valid

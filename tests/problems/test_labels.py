@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-import pytest
-
 from sokrates.logic.answer import Answer
 from sokrates.problems import Problem
-from sokrates.problems.labels import classical_difference, label_error
+from sokrates.problems.labels import check_label, classical_difference, label_error
 from sokrates.problems.readers import read_problems
 from tests.shared_data import files, needs
 
@@ -44,6 +40,16 @@ def test_a_conclusion_without_a_formula_has_no_label_to_check():
     assert label_error(given) == "p: its conclusion has no formula, so its label TRUE cannot be checked"
 
 
+def test_each_problem_has_one_status():
+    both = ("Max is red.", "Max is not red.")
+    assert check_label(problem("prontoqa", Answer.FALSE)).status == "labels_agree"
+    assert check_label(problem("prontoqa", Answer.TRUE)).status == "labels_differ"
+    assert check_label(problem("prontoqa", None)) == ("unlabelled", None)
+    assert check_label(problem("prontoqa", None, *both)) == ("inconsistent", "p: its premises contradict each other")
+    assert check_label(problem("prontoqa", Answer.TRUE, *both)).status == "inconsistent"
+    assert check_label(problem("proofwriter", Answer.UNKNOWN, *both)).status == "labels_agree"
+
+
 @needs("proofwriter/dev_sample.jsonl")
 def test_every_label_of_the_sample_agrees():
     problems = list(read_problems(files("proofwriter/dev_sample.jsonl")[0], "proofwriter"))
@@ -52,14 +58,12 @@ def test_every_label_of_the_sample_agrees():
 
 
 @needs("proofwriter/dev_sample.jsonl")
-@pytest.mark.skipif(find_spec("sokrates.logic.smt") is None, reason="the closure alone does not decide all of them")
 def test_six_of_the_sample_are_not_classical():
     problems = list(read_problems(files("proofwriter/dev_sample.jsonl")[0], "proofwriter"))
     assert len([said for problem in problems if (said := classical_difference(problem))]) == 6
 
 
 @needs("folio/folio-validation.jsonl")
-@pytest.mark.skipif(find_spec("sokrates.logic.smt") is None, reason="the closure alone does not decide all of them")
 def test_nine_of_folios_labels_do_not_follow_from_its_formulas():
     problems = list(read_problems(files("folio/folio-validation.jsonl")[0], "folio"))
     errors = [error for problem in problems if (error := label_error(problem))]

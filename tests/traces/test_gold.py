@@ -225,6 +225,12 @@ def test_a_gold_trace_longer_than_the_limit_is_an_error():
         gold_completion(one, max_steps=6)
 
 
+def test_a_label_that_the_premises_do_not_entail_has_no_gold_trace():
+    said = "its label is TRUE, but by its premises the conclusion is UNKNOWN"
+    with pytest.raises(NoGoldTrace, match=said):
+        gold_completion(problem("Max is red.", conclusion="Max is kind.", label=Answer.TRUE))
+
+
 def formulas(*premises: str, conclusion: str, label: Answer | None = None) -> Problem:
     return Problem(
         problem_id="f",

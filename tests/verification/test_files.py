@@ -17,8 +17,11 @@ from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.sloppy import sloppy_outline
 from sokrates.traces.trace import Trace
 from sokrates.verification.files import verify_file
+from sokrates.verification.pool import Pool
 from tests.shared_data import files, needs
+from tests.verification.judges import in_workers
 
+MEGABYTE = 1 << 20
 PUBLISHED = "sokrates-published-traces/*.jsonl"
 
 
@@ -51,11 +54,12 @@ def constant(summary: dict) -> dict:
 
 def test_the_summary_counts_what_the_traces_say(source, tmp_path):
     seen = []
-    summary = verify_file(source, tmp_path / "out", on_trace=lambda: seen.append(1))
+    summary = verify_file(source, tmp_path / "out", on_trace=seen.append)
     traces = list(jsonl.read(tmp_path / "out" / "traces.jsonl", Trace))
     steps = [step for trace in traces for step in trace.steps]
     inferences = [step for step in steps if step.option_type != "CONCLUDE"]
     assert len(traces) == len(seen) == summary["total_traces"] == 40
+    assert seen == sorted(seen) and seen[-1] == 1
     assert 20 <= summary["valid_traces"] == sum(trace.all_steps_valid for trace in traces) < 40
     assert summary["correct_traces"] == sum(trace.correct for trace in traces)
     assert summary["accuracy"] == pytest.approx(summary["correct_traces"] / 40, abs=1e-6)
@@ -96,11 +100,13 @@ def test_a_killed_verification_goes_on_and_ends_the_same(source, tmp_path, share
     assert {path.name for path in killed.iterdir()} <= {"config.yaml", "stage.json", "summary.json", "traces.jsonl"}
 
 
-def test_what_was_finished_is_not_verified_again(source, tmp_path, monkeypatch):
+def test_what_was_finished_is_not_verified_again(source, tmp_path):
+    def never(line, *, fast_only):
+        pytest.fail("verified again")
+
     verify_file(source, tmp_path / "out")
     os.replace(tmp_path / "out" / "traces.jsonl", tmp_path / "out" / "traces.jsonl.partial")
-    monkeypatch.setattr("sokrates.verification.files.verify", lambda trace: pytest.fail("verified again"))
-    assert verify_file(source, tmp_path / "out")["total_traces"] == 40
+    assert verify_file(source, tmp_path / "out", judge=never)["total_traces"] == 40
 
 
 def test_what_is_left_of_another_input_is_not_used(source, tmp_path):
@@ -187,13 +193,90 @@ def test_a_bad_trace_is_named_or_set_aside(source, tmp_path, kind):
     assert (tmp_path / "out" / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
 
 
-def test_numbers_beyond_all_lines(source, tmp_path):
-    traces = list(jsonl.read(source, Trace))
-    traces[0].steps[0].option_args = (10**30, -(10**30))
-    jsonl.write(source, traces)
+def test_blank_lines_carriage_returns_and_a_missing_last_newline_are_nothing_special(source, tmp_path):
+    verify_file(source, tmp_path / "whole")
+    lines = source.read_bytes().splitlines()
+    source.write_bytes(b"\n \n" + b"\r\n\r\n".join(lines))
+    assert verify_file(source, tmp_path / "out")["total_traces"] == 40
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
+
+
+def test_a_long_or_dangerous_id_is_shown_safely(source, tmp_path):
+    for name, shown in (
+        ("x" * MEGABYTE, rf"\({'x' * 79}…\): "),
+        ("o\x1b[31m\u202ed\nd", r"\('o\\x1b\[31m\\u202ed\\nd'\): "),
+    ):
+        source.write_bytes(json.dumps({"problem_id": name}).encode())
+        with pytest.raises(BadRecord, match=shown):
+            verify_file(source, tmp_path / name[:1])
+
+
+def test_another_kernel_does_not_go_on_with_verdicts_of_this_one(source, tmp_path, monkeypatch):
     verify_file(source, tmp_path / "out")
-    judged = next(iter(jsonl.read(tmp_path / "out" / "traces.jsonl", Trace)))
-    assert judged.steps[0].reason == "no_such_line"
+    monkeypatch.setattr("sokrates.verification.files.kernel", lambda: "9.9+other")
+    with pytest.raises(SokratesError, match=r"kernel was .*, is 9\.9\+other"):
+        verify_file(source, tmp_path / "out")
+
+
+def with_bad_records(source) -> None:
+    """Five bad lines in the file, two of them duplicates, at its ends and in its middle."""
+    lines = source.read_bytes().splitlines(keepends=True)
+    strange = bad_traces()["premise"][0] + b"\n"
+    source.write_bytes(b"".join([b"nothing\n", *lines[:10], lines[3], strange, *lines[10:], lines[20], b"{"]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.501, 0.93, 1.0])
+@pytest.mark.parametrize("left_aside", [0, 1, 2, 5])
+def test_a_killed_verification_sets_the_same_records_aside(source, tmp_path, share, left_aside):
+    """However many of them had reached the disk, in whole or in part, when it was killed."""
+    with_bad_records(source)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    summary = verify_file(source, whole, set_aside=jsonl.SetAside(whole / "aside.jsonl"))
+    finished, aside = (whole / "traces.jsonl").read_bytes(), (whole / "aside.jsonl").read_bytes()
+    assert summary["set_aside"] == 5 and summary["total_traces"] == 40
+    killed.mkdir()
+    (killed / "stage.json").write_bytes((whole / "stage.json").read_bytes())
+    (killed / "traces.jsonl.partial").write_bytes(finished[: int(len(finished) * share)])
+    (killed / "aside.jsonl.partial").write_bytes(b"".join(aside.splitlines(keepends=True)[:left_aside])[:-3])
+    again = verify_file(source, killed, set_aside=jsonl.SetAside(killed / "aside.jsonl"))
+    assert constant(again) == constant(summary)
+    assert (killed / "traces.jsonl").read_bytes() == finished
+    assert (killed / "aside.jsonl").read_bytes() == aside
+    assert not list(killed.glob("*.partial"))
+
+
+def test_going_on_without_skip_bad_names_the_bad_record(source, tmp_path):
+    with_bad_records(source)
+    out = tmp_path / "out"
+    verify_file(source, out, set_aside=jsonl.SetAside(out / "aside.jsonl"))
+    os.replace(out / "traces.jsonl", out / "traces.jsonl.partial")
+    (out / "summary.json").unlink()
+    with pytest.raises(BadRecord, match=r"traces\.jsonl:1: not a line of JSON"):
+        verify_file(source, out)
+
+
+def test_traces_of_another_run_in_the_partial_file_are_not_kept(source, tmp_path):
+    verify_file(source, tmp_path / "out")
+    finished = (tmp_path / "out" / "traces.jsonl").read_bytes()
+    lines = finished.splitlines(keepends=True)
+    (tmp_path / "out" / "traces.jsonl").unlink()
+    (tmp_path / "out" / "summary.json").unlink()
+    (tmp_path / "out" / "traces.jsonl.partial").write_bytes(b"".join([*lines[:5], *lines[9:12], *lines[5:9]]))
+    assert verify_file(source, tmp_path / "out")["total_traces"] == 40
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == finished
+
+
+def test_workers_give_the_same_and_a_record_that_ends_one_is_named(source, tmp_path, monkeypatch):
+    whole = verify_file(source, tmp_path / "whole")
+    spoil(source, 6, json.dumps({**json.loads(source.read_bytes().splitlines()[0]), "problem_id": "bad"}).encode())
+    monkeypatch.setattr(Pool.__init__, "__defaults__", (1, 16))
+    with pytest.raises(BadRecord, match=r":7 \(bad\): verifying it ended the worker process"):
+        verify_file(source, tmp_path / "out", workers=2, judge=in_workers)
+    aside = jsonl.SetAside(tmp_path / "aside.jsonl")
+    summary = verify_file(source, tmp_path / "out", workers=2, judge=in_workers, set_aside=aside)
+    assert constant(summary) == {**constant(whole), "set_aside": 1}
+    assert [(entry["line"], entry["problem_id"]) for entry in aside.errors] == [(7, "bad")]
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
 
 
 @needs(PUBLISHED)

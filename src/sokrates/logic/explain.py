@@ -1,13 +1,13 @@
 """Why something follows from premises, or a case in which it does not, in words.
 
-Contract: what `explain` says is true. The premises of a core entail the formula by themselves, and none of them was
-found to be needless; the formulas of a case hold together in a model of the premises in which the formula is false.
+Contract: what `explain` says is true. The premises of a core entail the formula by themselves, and few of them, if any,
+are needless; the formulas of a case hold together in a model of the premises in which the formula is false.
 The text is plain English about numbered lines; how a formula is said is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sokrates.logic.closure import Closure, ground_literal, literal_formula
@@ -111,26 +111,25 @@ def _grounds(theory: Theory, formula: Formula, premises: int) -> Grounds:
 
 
 def _core(theory: Theory, formula: Formula) -> tuple[int, ...]:
-    """Lines that entail the formula; each is left out once, to see whether it is needed."""
-    everything = range(len(theory.premises))
-    kept = _enough(theory, formula, everything, Smt.effort) or tuple(everything)
+    """Lines that entail the formula: a path of rules, or else lines each left out once, to see whether it is needed."""
+    used = _used(theory.closure, formula, Smt.effort)
+    kept = tuple(range(len(theory.premises))) if used is None else used
+    if theory.closure.entails(formula) and len(kept) < len(theory.premises):
+        return kept
     for line in kept:
-        others = [other for other in kept if other != line]
-        if line in kept and (found := _enough(theory, formula, others, Smt.effort // 10)) is not None:
-            kept = found
+        if line in kept:
+            others = [other for other in kept if other != line]
+            used = _used(Closure([theory.premises[other] for other in others]), formula, Smt.effort // 10)
+            kept = kept if used is None else tuple(others[number] for number in used)
     return kept
 
 
-def _enough(theory: Theory, formula: Formula, lines: Sequence[int], effort: int) -> tuple[int, ...] | None:
-    """Those of the lines that a proof of the formula uses; None where none is found."""
-    premises = [theory.premises[line] for line in lines]
-    closure = Closure(premises)
+def _used(closure: Closure, formula: Formula, effort: int) -> tuple[int, ...] | None:
+    """Numbers of a closure's premises that a proof of the formula uses; None where none is found."""
     entailed = closure.entails(formula)
-    if entailed is not None:
-        used: Iterable[int] | None = sorted(closure.lines_for(formula)) if entailed else None
-    else:
-        used = Smt(premises, effort).core(formula)
-    return None if used is None else tuple(lines[number] for number in used)
+    if entailed is None:
+        return Smt(closure.premises, effort).core(formula)
+    return tuple(sorted(closure.lines_for(formula))) if entailed else None
 
 
 def _of_one(theory: Theory, claim: Formula, who: Const, premises: int) -> Grounds:
@@ -183,7 +182,7 @@ def _of_a_model(theory: Theory, formula: Formula) -> list[Formula]:
 
 
 def _with_short_names(theory: Theory, formula: Formula, way: Sequence[Formula]) -> list[Formula]:
-    """The same of elements called e1, e2, … instead of what the closure calls them."""
+    """The same of elements called X, Y, … instead of what the closure calls them."""
     known = theory.constants | constants(formula)
     found = dict.fromkeys(who for part in way for who in sorted(constants(part), key=str) if who not in known)
     names = dict(zip(found, unused_names(known), strict=False))

@@ -130,15 +130,27 @@ class Measure:
     size: int
 
 
+_ATOM = Measure(1, 1)
+
+
 def measure(formula: Formula) -> Measure:
-    """Depth and size. Constant work where the parts have been measured before, so measure from the inside out."""
-    try:
+    """Depth and size, of a formula of any depth. Constant work where the parts have been measured before."""
+    if hasattr(formula, "_measure"):
         return formula._measure
-    except AttributeError:
-        inner = [measure(part) for part in parts_of(formula)]
-        found = Measure(1 + max((m.depth for m in inner), default=0), 1 + sum(m.size for m in inner))
-        object.__setattr__(formula, "_measure", found)
-        return found
+    pending = [formula]
+    while pending:
+        inner = parts_of(pending[-1])
+        unmeasured = [part for part in inner if not hasattr(part, "_measure")]
+        if unmeasured:
+            pending += unmeasured
+            continue
+        found = (
+            Measure(1 + max(p._measure.depth for p in inner), 1 + sum(p._measure.size for p in inner))
+            if inner
+            else _ATOM
+        )
+        object.__setattr__(pending.pop(), "_measure", found)
+    return formula._measure
 
 
 def parts_of(formula: Formula) -> tuple[Formula, ...]:

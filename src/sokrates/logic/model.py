@@ -120,5 +120,6 @@ class _Evaluation:
 
 
 def unused_names(taken: Collection[Const]) -> Iterator[Const]:
-    """e1, e2, …, for elements that no constant names."""
-    return (who for who in map(Const, map("e{}".format, count(1))) if who not in taken)
+    """X, Y, Z, X', Y', …, for elements that no constant names; both languages read them as names."""
+    spelled = (letter + "'" * primes for primes in count() for letter in "XYZ")
+    return (who for who in map(Const, spelled) if who not in taken)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.claim import Claim
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Formula, TooComplex, canonical, complement, constants, measure, same, show
+from sokrates.logic.formulas import Formula, TooComplex, canonical, constants, measure, same, show
 from sokrates.logic.rules import ASSUME, CONCLUDE, RULES, Rule, Use
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason, Refusal, Verdict
@@ -34,7 +34,8 @@ class Proof:
         """The numbers of the ASSUME lines that each line rests on."""
         self.answer: Answer | None = None
         """What the first CONCLUDE said, valid or not."""
-        self._closed = False
+        self._end: int | None = None
+        """The number of the first CONCLUDE."""
 
     def step(self, option: str, args: Sequence[int], claim: Claim | Answer) -> Verdict:
         """Judge one step and give it the next line number. `option` is "" for an action that could not be read."""
@@ -47,11 +48,18 @@ class Proof:
         self.lines.append(verdict.formula)
         self.keys.append(None if verdict.formula is None else canonical(verdict.formula))
         self.rests.append(rests)
-        if option == CONCLUDE and not self._closed:
-            self._closed = True
+        if option == CONCLUDE and self._end is None:
+            self._end = len(self.lines) - 1
             if len(args) == 1 and 0 <= args[0] < len(ANSWERS):
                 self.answer = ANSWERS[args[0]]
         return verdict
+
+    def take_back(self) -> None:
+        """Undo the last step, as if it had not been tried."""
+        for kept in (self.lines, self.keys, self.rests):
+            kept.pop()
+        if self._end == len(self.lines):
+            self._end, self.answer = None, None
 
     def assumptions(self, numbers: Iterable[int]) -> list[Formula]:
         """What the lines with these numbers rest on; numbers of no line are passed over."""
@@ -59,7 +67,7 @@ class Proof:
 
     def _judge(self, option: str, args: Sequence[int], claim: Claim | Answer) -> tuple[Verdict, frozenset[int]]:
         """The verdict on a step, and the assumptions that its line rests on."""
-        if self._closed:
+        if self._end is not None:
             raise Refusal(Reason.AFTER_CONCLUSION, "the proof ended with CONCLUDE")
         if not option:
             raise Refusal(
@@ -79,7 +87,9 @@ class Proof:
             raise Refusal(Reason.CLAIM_UNREADABLE, "an inference step claims a formula, not an answer")
         if claim is not None:
             _check_size(claim)
-        fixed = self.theory.premise_constants.union(*(constants(line) for line in self._formulas(rests)))
+        fixed = self.theory.premise_constants
+        if rests:
+            fixed = fixed.union(*(constants(line) for line in self._formulas(rests)))
         formula = _pick(rule, rule.apply(Use(cited, claim, self.theory.constants, fixed)), claim)
         _check_size(formula)
         return Verdict(True, formula), rests | {len(self.lines)} if rule.name == ASSUME else rests
@@ -103,6 +113,8 @@ class Proof:
     def _still_open(self, rule: Rule, args: Sequence[int]) -> frozenset[int]:
         """The assumptions that the result rests on: those of the cited lines, but for what the rule discharges."""
         discharges = rule.discharges(len(args))
+        if not discharges:
+            return frozenset().union(*(self.rests[number] for number in args))
         for place in (discharge.assumption for discharge in discharges):
             if args[place] not in self.rests[args[place]]:
                 raise Refusal(
@@ -127,44 +139,48 @@ class Proof:
                 Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {str(args[0])[:12]}"
             )
         answer = ANSWERS[args[0]]
-        self._check_concluded_claim(answer, claim)
-        if answer is Answer.UNKNOWN:
+        if self.theory.conclusion is None:
+            raise Refusal(Reason.UNDECIDED, "the problem gives no formula for its conclusion")
+        goal = self.theory.goal(answer)
+        _check_concluded_claim(answer, goal, claim)
+        if goal is None:
             self._check_unknown()
-            return
-        goal = self.theory.conclusion if answer is Answer.TRUE else complement(self.theory.conclusion)
+        else:
+            self._check_proved(goal)
+
+    def _check_proved(self, goal: Formula) -> None:
         key = canonical(goal)
         found = [rests for line, rests in zip(self.keys, self.rests, strict=True) if line == key]
         if not found:
             raise Refusal(Reason.NOT_PROVED, f"no line says {show(goal)}")
         if all(found):
-            still_open = min(found, key=len)
-            raise Refusal(
-                Reason.OPEN_ASSUMPTION,
-                f"{show(goal)} rests on the assumption in line {min(still_open)}, not discharged",
-            )
-
-    def _check_concluded_claim(self, answer: Answer, claim: Claim | Answer) -> None:
-        if claim is None:
-            return
-        if isinstance(claim, Unreadable):
-            raise Refusal(Reason.CLAIM_UNREADABLE, claim.why)
-        if isinstance(claim, Answer):
-            agrees = claim is answer
-        else:
-            conclusion = self.theory.conclusion
-            goal = {Answer.TRUE: conclusion, Answer.FALSE: complement(conclusion)}.get(answer)
-            agrees = goal is not None and same(claim, goal)
-        if not agrees:
-            said = claim.value if isinstance(claim, Answer) else show(claim)
-            raise Refusal(Reason.CLAIM_DIFFERS, f"the thought says {said}, the action {answer.value}")
+            still_open = min(found[0])
+            raise Refusal(Reason.OPEN_ASSUMPTION, f"{show(goal)} still rests on the assumption in line {still_open}")
 
     def _check_unknown(self) -> None:
-        for goal in (self.theory.conclusion, complement(self.theory.conclusion)):
+        for answer in (Answer.TRUE, Answer.FALSE):
+            goal = self.theory.goal(answer)
+            assert goal is not None
             entailed = self.theory.entails(goal)
             if entailed:
                 raise Refusal(Reason.NOT_UNKNOWN, f"the premises entail {show(goal)}")
             if entailed is None:
                 raise Refusal(Reason.UNDECIDED, f"whether the premises entail {show(goal)} is not decided")
+
+
+def _check_concluded_claim(answer: Answer, goal: Formula | None, claim: Claim | Answer) -> None:
+    if claim is None:
+        return
+    if isinstance(claim, Unreadable):
+        raise Refusal(Reason.CLAIM_UNREADABLE, claim.why)
+    if isinstance(claim, Answer):
+        agrees = claim is answer
+    else:
+        _check_size(claim)
+        agrees = goal is not None and same(claim, goal)
+    if not agrees:
+        said = claim.value if isinstance(claim, Answer) else show(claim)
+        raise Refusal(Reason.CLAIM_DIFFERS, f"the thought says {said}, the action {answer.value}")
 
 
 def _check_size(formula: Formula) -> None:

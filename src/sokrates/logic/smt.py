@@ -35,6 +35,7 @@ from sokrates.logic.formulas import (
     Xor,
     canonical,
     complement,
+    measure,
     parts_of,
 )
 from sokrates.logic.model import Model, Relation, unused_names
@@ -50,16 +51,9 @@ MOST_TUPLES = 10_000
 
 
 def within_limits(formula: Formula) -> bool:
-    """Whether a formula is small enough to be asked about. Walks no deeper than that."""
-    level, size = [formula], 0
-    for _ in range(MOST_DEPTH):
-        size += len(level)
-        if size > MOST_NODES:
-            return False
-        level = [part for whole in level for part in parts_of(whole)]
-        if not level:
-            return True
-    return False
+    """Whether a formula is small enough to be asked about."""
+    found = measure(formula)
+    return found.depth <= MOST_DEPTH and found.size <= MOST_NODES
 
 
 class Smt:
@@ -242,7 +236,7 @@ _CONNECTIVES = {Not: "not", And: "and", Or: "or", Xor: "xor", Implies: "=>", Iff
 
 
 def _named_model(size: int, named: dict[Const, int], relations: Mapping[tuple[str, int], Relation]) -> Model:
-    """A model in which the elements that no constant names are called e1, e2, …"""
+    """A model in which the elements that no constant names are called X, Y, …"""
     names = {element: who for who, element in reversed(named.items())}
     free = unused_names(named)
     names |= {element: next(free) for element in range(size) if element not in names}

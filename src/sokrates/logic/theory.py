@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sokrates.logic.answer import Answer
 from sokrates.logic.closure import Closure
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from sokrates.logic.explain import Grounds
 
 
+MOST_SUPPOSITIONS = 64
+"""How many theories under assumptions are remembered: there is no end to what traces assume."""
+
+
 class Theory:
     """Some premises and a conclusion, read once, with what they entail."""
 
     def __init__(self, premises: Sequence[Formula], conclusion: Formula | None) -> None:
         self.premises = tuple(premises)
-        self.conclusion: Any = conclusion
-        """A formula, or None where the problem does not give one."""
-        stated = [*premises] if conclusion is None else [*premises, conclusion]
+        self.conclusion = conclusion
+        """None where the problem gives no formula for it: then nothing can be concluded."""
         self.premise_constants: frozenset[Const] = frozenset().union(*map(constants, premises))
-        self.constants: frozenset[Const] = frozenset().union(*map(constants, stated))
+        self.constants = self.premise_constants | (constants(conclusion) if conclusion else frozenset())
         self.explained: dict[Formula, Grounds] = {}
         """What `explain` has found out already."""
         self._assuming: dict[tuple[Formula, ...], Theory] = {}
@@ -69,16 +72,23 @@ class Theory:
         """The theory that has these as its last premises; one for all orders and spellings of them."""
         keys = tuple(sorted(set(map(canonical, assumed)), key=repr))
         if keys not in self._assuming:
+            if len(self._assuming) >= MOST_SUPPOSITIONS:
+                self._assuming.clear()
             self._assuming[keys] = Theory([*self.premises, *keys], self.conclusion)
         return self._assuming[keys]
+
+    def goal(self, answer: Answer) -> Formula | None:
+        """What must be proved for an answer; None for UNKNOWN, and where the conclusion has no formula."""
+        if self.conclusion is None or answer is Answer.UNKNOWN:
+            return None
+        return self.conclusion if answer is Answer.TRUE else complement(self.conclusion)
 
     @property
     def answer(self) -> Answer | None:
         """The right answer by classical entailment; None where it is not decided, or the premises contradict."""
         if self.conclusion is None:
             return None
-        proved = self.entails(self.conclusion)
-        refuted = self.entails(complement(self.conclusion))
+        proved, refuted = self.entails(self.conclusion), self.entails(complement(self.conclusion))
         if proved and refuted:
             return None
         if proved or refuted:

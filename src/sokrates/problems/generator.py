@@ -20,7 +20,7 @@ from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.closure import Literal, literal_formula
 from sokrates.logic.english import say
-from sokrates.logic.formulas import Const, complement
+from sokrates.logic.formulas import Const
 from sokrates.logic.prover import derive_all, prove
 from sokrates.problems.problem import Problem
 from sokrates.problems.reading import read_sentences
@@ -182,8 +182,8 @@ def _checked(
         return None
     if len(derive_all(theory, Const(name))) > settings.max_facts:
         return None
-    if answer is not Answer.UNKNOWN:
-        proof = prove(theory, theory.conclusion if answer is Answer.TRUE else complement(theory.conclusion))
+    if (needed := theory.goal(answer)) is not None:
+        proof = prove(theory, needed)
         if proof is None or len(proof) != hops:
             return None
     return Problem(

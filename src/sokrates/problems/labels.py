@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 from sokrates.logic.chaining import chained_answer
 from sokrates.logic.theory import Theory
 from sokrates.problems.problem import Problem
@@ -11,22 +13,39 @@ CHAINED = "proofwriter"
 """The source whose labels are made by forward chaining, not by entailment."""
 
 
-def label_error(problem: Problem) -> str | None:
-    """Why a problem's label cannot be right, as a sentence with its id; None where it agrees or there is no label."""
-    if problem.label is None:
-        return None
-    theory = _theory(problem)
+LabelStatus = Literal["labels_agree", "labels_differ", "undecided", "inconsistent", "unlabelled"]
+
+
+class LabelCheck(NamedTuple):
+    """How a label stands against what the premises entail, and what is wrong as a sentence with the problem's id."""
+
+    status: LabelStatus
+    message: str | None = None
+
+
+def check_label(problem: Problem) -> LabelCheck:
+    """Check a problem's label. Errors: UnreadableSentence where a sentence is outside of its language."""
+    name, label, theory = problem.problem_id, problem.label, _theory(problem)
+    chained = problem.source == CHAINED
+    if theory.consistent is False and not chained:
+        means = "" if label is None else f", so its label {label} means nothing"
+        return LabelCheck("inconsistent", f"{name}: its premises contradict each other{means}")
+    if label is None:
+        return LabelCheck("unlabelled")
     if theory.conclusion is None:
-        return f"{problem.problem_id}: its conclusion has no formula, so its label {problem.label} cannot be checked"
-    if problem.source != CHAINED and theory.consistent is False:
-        return f"{problem.problem_id}: its premises contradict each other, so its label {problem.label} means nothing"
-    answer = chained_answer(theory) if problem.source == CHAINED else theory.answer
+        return LabelCheck("undecided", f"{name}: its conclusion has no formula, so its label {label} cannot be checked")
+    answer = chained_answer(theory) if chained else theory.answer
     if answer is None:
-        return f"{problem.problem_id}: whether its label {problem.label} is right is not decided"
-    if answer is not problem.label:
-        means = "by its rules" if problem.source == CHAINED else "by its premises"
-        return f"{problem.problem_id}: its label is {problem.label}, but {means} the conclusion is {answer}"
-    return None
+        return LabelCheck("undecided", f"{name}: whether its label {label} is right is not decided")
+    if answer is not label:
+        means = "by its rules" if chained else "by its premises"
+        return LabelCheck("labels_differ", f"{name}: its label is {label}, but {means} the conclusion is {answer}")
+    return LabelCheck("labels_agree")
+
+
+def label_error(problem: Problem) -> str | None:
+    """Why a problem's label cannot be right or be checked; None where it agrees or there is no label."""
+    return None if problem.label is None else check_label(problem).message
 
 
 def classical_difference(problem: Problem) -> str | None:

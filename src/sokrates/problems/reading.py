@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from sokrates.errors import SokratesError
 from sokrates.logic.english import Reading, Unreadable
+from sokrates.logic.formulas import Formula
 from sokrates.logic.language import ENGLISH, FORMULAS, Language
 from sokrates.logic.theory import Theory
 
@@ -27,6 +28,10 @@ class ReadProblem:
     theory: Theory
     nouns: frozenset[str]
     language: Language = ENGLISH
+
+    def say(self, formula: Formula) -> str:
+        """A formula in the problem's language. Errors: ValueError where English has no sentence for it."""
+        return self.language.say(formula, self.nouns)
 
 
 def language_of(premises_fol: tuple[str, ...]) -> Language:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.english import read
-from sokrates.logic.formulas import Formula, complement, constants, same, show
+from sokrates.logic.formulas import Formula, constants, same, show
 from sokrates.logic.language import ENGLISH, FORMULAS
 from sokrates.logic.prover import NAMES as LETTERS
 from sokrates.logic.prover import Derivation, SearchEnded, derive_all, derive_some, prove
@@ -59,7 +59,8 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     """A problem's gold trace.
 
     Errors: UnreadableSentence where a sentence cannot be read; NoGoldTrace where there is no trace of at most
-    `max_steps` steps, CONCLUDE included. The answer is the one that the premises entail, whatever the label says.
+    `max_steps` steps, CONCLUDE included. The answer is the one that the premises entail: where the label says
+    otherwise there is none.
     """
     read = read_problem(problem.premises, problem.conclusion, problem.premises_fol, problem.conclusion_fol)
     if read.theory.conclusion is None:
@@ -71,6 +72,8 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
         raise NoGoldTrace("its premises contradict each other")
     if answer is None:
         raise NoGoldTrace("whether its conclusion follows is not decided")
+    if problem.label not in (None, answer):
+        raise NoGoldTrace(f"its label is {problem.label}, but by its premises the conclusion is {answer}")
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
         raise NoGoldTrace(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
@@ -79,15 +82,11 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
 
 
 def _derivations(read: ReadProblem, answer: Answer) -> list[Derivation]:
-    conclusion = read.theory.conclusion
-    if answer is Answer.UNKNOWN:
+    goal = read.theory.goal(answer)
+    if goal is None:
         return _explored(read.theory)
     try:
-        found = prove(
-            read.theory,
-            conclusion if answer is Answer.TRUE else complement(conclusion),
-            names=NAMES if read.language is ENGLISH else LETTERS,
-        )
+        found = prove(read.theory, goal, names=NAMES if read.language is ENGLISH else LETTERS)
     except SearchEnded as ended:
         raise NoGoldTrace(f"its conclusion is {answer}, but {ended}") from None
     if found is None:
@@ -97,7 +96,7 @@ def _derivations(read: ReadProblem, answer: Answer) -> list[Derivation]:
 
 def _explored(theory: Theory) -> list[Derivation]:
     """What an UNKNOWN lists: all facts about the one subject in PrOntoQA's theories, a few in others."""
-    about = constants(theory.conclusion)
+    about = constants(theory.conclusion) if theory.conclusion else frozenset()
     if theory.closure.complete:
         return derive_all(theory, next(iter(about))) if len(about) == 1 else []
     return derive_some(theory, about, most=_MOST_EXPLORED)
@@ -111,11 +110,11 @@ def _said(formula: Formula, read: ReadProblem) -> str:
 
 
 def _goal_line(read: ReadProblem, derivations: list[Derivation], answer: Answer) -> int | None:
-    if answer is Answer.UNKNOWN:
+    goal = read.theory.goal(answer)
+    if goal is None:
         return None
     if derivations:
         return len(read.theory.premises) + len(derivations) - 1
-    goal = read.theory.conclusion if answer is Answer.TRUE else complement(read.theory.conclusion)
     return next(number for number, formula in enumerate(read.theory.premises) if same(formula, goal))
 
 

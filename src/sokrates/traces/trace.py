@@ -27,8 +27,11 @@ class Step(msgspec.Struct, kw_only=True):
     """Why the step is invalid: a value of `logic.verdict.Reason`."""
     message: str | None = None
     """The reason as a sentence about this step."""
+    explanation: str | None = None
+    """Of an invalid step: why its claim follows all the same, or a case in which it does not."""
     entailed: bool | None = None
-    """The claim follows from all premises together; None where there is no claim or it is undecided."""
+    """The claim follows from all premises together, and from what the cited lines assume; None where there is no claim
+    or that is not decided."""
     published_valid: bool | None = None
     """The weak rule of the published pipeline, for comparison only."""
 
@@ -65,6 +68,10 @@ class Trace(msgspec.Struct, kw_only=True):
     repeated_steps: int | None = None
     claims_missing: int | None = None
     misquotes: int | None = None
+    kernel: str = ""
+    """The version of the kernel that gave the verdicts."""
+    certificate: str = ""
+    """A hash over the kernel's version, the statement, the steps and their verdicts: see `verification.certificate`."""
 
     def problem(self) -> Problem:
         """The problem that the trace carries."""

@@ -9,33 +9,21 @@ from typing import Any
 from sokrates.logic.rules import CONCLUDE
 from sokrates.traces.trace import Trace
 
+_REASON = "reason: "
+"""Before a reason's name among the counts."""
+
 
 class Tally:
     """The plan's summary keys and more, as plain numbers; rates over nothing are 0."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.reasons: Counter[str] = Counter()
 
     def add(self, trace: Trace) -> None:
-        inferences = [step for step in trace.steps if step.option_type != CONCLUDE]
-        self.counts.update(
-            total_traces=1,
-            valid_traces=bool(trace.all_steps_valid),
-            correct_traces=trace.correct,
-            total_steps=len(trace.steps),
-            valid_steps=trace.valid_step_count or 0,
-            inference_steps=len(inferences),
-            valid_inference_steps=sum(step.solver_valid is True for step in inferences),
-            entailed_steps=sum(step.entailed is True for step in inferences),
-            undecided_claims=sum(step.claim is not None and step.entailed is None for step in inferences),
-            published_steps=sum(step.published_valid is True for step in trace.steps),
-            claims_missing=trace.claims_missing or 0,
-            misquotes=trace.misquotes or 0,
-            unused_steps=trace.unused_steps or 0,
-            repeated_steps=trace.repeated_steps or 0,
-        )
-        self.reasons.update(step.reason for step in trace.steps if step.reason)
+        self.add_counts(counts_of(trace))
+
+    def add_counts(self, counts: dict[str, int]) -> None:
+        self.counts.update(counts)
 
     def summary(self, elapsed_seconds: float, config: Any) -> dict[str, Any]:
         """What `summary.json` holds."""
@@ -61,9 +49,40 @@ class Tally:
             "misquotes": counts["misquotes"],
             "unused_steps": counts["unused_steps"],
             "repeated_steps": counts["repeated_steps"],
-            "reasons": dict(self.reasons.most_common()),
+            "reasons": self.reasons(),
             "config": config,
         }
+
+    def reasons(self) -> dict[str, int]:
+        """How often each reason was given, the most frequent first."""
+        given = [(key.removeprefix(_REASON), count) for key, count in self.counts.items() if key.startswith(_REASON)]
+        return dict(sorted(given, key=lambda entry: (-entry[1], entry[0])))
+
+
+def counts_of(trace: Trace) -> dict[str, int]:
+    """What one verified trace adds to a tally."""
+    inferences = [step for step in trace.steps if step.option_type != CONCLUDE]
+    counts = {
+        "total_traces": 1,
+        "valid_traces": int(trace.all_steps_valid is True),
+        "correct_traces": int(trace.correct),
+        "total_steps": len(trace.steps),
+        "valid_steps": trace.valid_step_count or 0,
+        "inference_steps": len(inferences),
+        "valid_inference_steps": sum(step.solver_valid is True for step in inferences),
+        "entailed_steps": sum(step.entailed is True for step in inferences),
+        "undecided_claims": sum(step.claim is not None and step.entailed is None for step in inferences),
+        "published_steps": sum(step.published_valid is True for step in trace.steps),
+        "claims_missing": trace.claims_missing or 0,
+        "misquotes": trace.misquotes or 0,
+        "unused_steps": trace.unused_steps or 0,
+        "repeated_steps": trace.repeated_steps or 0,
+    }
+    for step in trace.steps:
+        if step.reason:
+            key = _REASON + step.reason
+            counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def _rate(part: float, whole: float) -> float:

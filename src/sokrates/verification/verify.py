@@ -9,46 +9,36 @@ final answer agrees, and its premises are known not to contradict each other. Wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sokrates.logic.answer import Answer
 from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
 from sokrates.logic.english import Unreadable
-from sokrates.logic.formulas import Formula, canonical, complement, show
+from sokrates.logic.explain import explain
+from sokrates.logic.formulas import Formula, canonical, show
 from sokrates.logic.language import Language
 from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
-from sokrates.logic.verdict import Reason, Refusal
-from sokrates.problems.reading import read_problem
+from sokrates.problems.reading import ReadProblem, read_problem
 from sokrates.traces.text import stated_answer
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.certificate import certificate, kernel
 from sokrates.verification.published import published_valid
 
 
-class _Proof(Proof):
-    """A proof that cannot conclude where its problem gives no formula for the conclusion."""
-
-    def _check_conclusion(self, args: Sequence[int], claim: Claim | Answer) -> None:
-        if self.theory.conclusion is None:
-            raise Refusal(Reason.UNDECIDED, "the problem gives no formula for its conclusion")
-        super()._check_conclusion(args, claim)
-
-
 def verify(trace: Trace) -> Trace:
-    """Fill a trace's verdict fields in place and return it.
+    """Fill a trace's verdict fields and its certificate in place and return it.
 
     Errors: UnreadableSentence where a premise or the conclusion cannot be read.
     """
     problem = read_problem(trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol)
     theory = problem.theory
-    proof = _Proof(theory)
+    proof = Proof(theory)
     trace.stated_answer = _stated(trace)
     trace.misquotes = 0
     trace.claims_missing = 0
     for step in trace.steps:
         trace.misquotes += _misquotes(step, proof, problem.language)
-        _judge(step, proof, problem.language, trace.label)
+        _judge(step, proof, problem, trace.label)
         trace.claims_missing += step.option_type != CONCLUDE and step.claim is None
     trace.final_answer = proof.answer
     trace.correct = proof.answer is not None and proof.answer is trace.label
@@ -57,6 +47,8 @@ def verify(trace: Trace) -> Trace:
     trace.invalid_reason = _invalid_reason(trace, theory, proof.answer)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
+    trace.kernel = kernel()
+    trace.certificate = certificate(trace)
     return trace
 
 
@@ -67,10 +59,9 @@ def _stated(trace: Trace) -> Answer | None:
     return trace.stated_answer or trace.final_answer
 
 
-def _judge(step: Step, proof: Proof, language: Language, label: Answer | None) -> None:
-    theory = proof.theory
-    read = concluded_of if step.option_type == CONCLUDE else claim_of
-    claim: Claim | Answer = read(step.thought, language.read)
+def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None) -> None:
+    theory, read = proof.theory, problem.language.read
+    claim: Claim | Answer = (concluded_of if step.option_type == CONCLUDE else claim_of)(step.thought, read)
     verdict = proof.step(step.option_type, step.option_args, claim)
     formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
     step.solver_valid = verdict.valid
@@ -78,7 +69,12 @@ def _judge(step: Step, proof: Proof, language: Language, label: Answer | None) -
     step.claim = None if formula is None else show(formula)
     step.reason = None if verdict.reason is None else verdict.reason.value
     step.message = verdict.message
-    step.entailed = None if formula is None else theory.entails(formula)
+    step.entailed, step.explanation = None, None
+    if formula is not None:
+        assumed = proof.assumptions([len(proof.lines) - 1] if verdict.valid else step.option_args)
+        step.entailed = theory.entails(formula, assumed)
+        if not verdict.valid:
+            step.explanation = explain(theory, formula, assumed, problem.say).text
     step.published_valid = published_valid(step, theory, label)
 
 
@@ -108,30 +104,36 @@ def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str 
 
 
 def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
-    """Inference steps that the conclusion does not rest on, and those that derive a line again.
+    """Inference steps that the conclusion does not rest on, and those that derive what a line says already.
 
-    An UNKNOWN rests on no line: what it explores is not unused.
+    A line says it already where it rests on no other assumptions. An UNKNOWN rests on no line: what it explores is not
+    unused.
     """
     premises = len(proof.theory.premises)
-    known = set(proof.theory.keys)
-    repeated = 0
-    for line in proof.keys[premises:]:
-        if line is not None:
-            repeated += line in known
-            known.add(line)
-    if proof.answer in (None, Answer.UNKNOWN) or proof.theory.conclusion is None:
+    repeated = _repeated(proof)
+    goal = None if proof.answer is None else proof.theory.goal(proof.answer)
+    if goal is None:
         return 0, repeated
-    conclusion = proof.theory.conclusion
-    goal = canonical(conclusion if proof.answer is Answer.TRUE else complement(conclusion))
-    used = _cone(trace, proof, goal, premises)
+    used = _cone(trace, proof, canonical(goal), premises)
     inferences = {premises + i for i, step in enumerate(trace.steps) if step.option_type != CONCLUDE}
     return len(inferences - used), repeated
+
+
+def _repeated(proof: Proof) -> int:
+    found = 0
+    known: dict[Formula, list[frozenset[int]]] = {}
+    for key, rests in zip(proof.keys, proof.rests, strict=True):
+        if key is not None:
+            if earlier := known.setdefault(key, []):
+                found += any(fewer <= rests for fewer in earlier)
+            earlier.append(rests)
+    return found - (len(proof.theory.keys) - len(set(proof.theory.keys)))
 
 
 def _cone(trace: Trace, proof: Proof, goal: Formula, premises: int) -> set[int]:
     """The lines that the first proof of the goal rests on, itself included."""
     used: set[int] = set()
-    stack = [proof.keys.index(goal)] if goal in proof.keys else []
+    stack = [n for n, key in enumerate(proof.keys) if key == goal and not proof.rests[n]][:1]
     while stack:
         line = stack.pop()
         if line not in used:

@@ -1,0 +1,45 @@
+"""What a verdict stands on: the version of the kernel that gave it, and a hash that ties it to what it was given for.
+
+Contract: a certificate covers the kernel's version, the problem's statement, the steps and every verdict field. It is
+no signature: it shows that a file was edited or damaged, not who wrote it. `recheck` gives the verdicts again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+
+import msgspec
+
+import sokrates
+from sokrates import logic
+from sokrates.traces.trace import Trace
+
+_TRACE = attrgetter(
+    "kernel", "premises", "premises_fol", "conclusion", "conclusion_fol", "label", "final_answer", "stated_answer",
+    "correct", "all_steps_valid", "valid_step_count", "total_step_count", "invalid_reason", "unused_steps",
+    "repeated_steps", "claims_missing", "misquotes",
+)  # fmt: skip
+_STEP = attrgetter(
+    "thought", "action", "option_type", "option_args", "solver_valid", "formula", "claim", "reason", "message",
+    "explanation", "entailed", "published_valid",
+)  # fmt: skip
+_encode = msgspec.json.Encoder().encode
+
+
+@cache
+def kernel() -> str:
+    """The kernel's version: the package's, and a hash of the sources of `sokrates.logic`."""
+    digest = hashlib.sha256()
+    folder = Path(logic.__path__[0])
+    for source in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".lark")):
+        digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
+    return f"{sokrates.__version__}+{digest.hexdigest()[:12]}"
+
+
+def certificate(trace: Trace) -> str:
+    """The certificate of a trace's content as it stands, by the kernel that it names."""
+    content = _encode((_TRACE(trace), [_STEP(step) for step in trace.steps]))
+    return hashlib.sha256(content).hexdigest()[:16]
