@@ -17,7 +17,7 @@ from itertools import chain, count
 from sokrates.logic.closure import Literal, ground_literal, literal_formula, literal_rule
 from sokrates.logic.composition import is_literal
 from sokrates.logic.facts import Facts
-from sokrates.logic.formulas import Const, Forall, Formula, constants
+from sokrates.logic.formulas import Const, Forall, Formula, TooComplex, constants
 from sokrates.logic.lines import Derivation, Line, Pad, SearchEnded, joint_cost, numbered
 from sokrates.logic.proof import Proof
 from sokrates.logic.search import Search
@@ -75,7 +75,7 @@ def prove(
     """A derivation of the goal, numbered behind the premises; None where none is found at any depth that is tried.
 
     A goal that is a premise has the empty derivation. `names` are what arbitrary things are called.
-    Errors: SearchEnded at the limit of work or of time.
+    Errors: SearchEnded at the limit of work or of time, or where formulas can be matched in too many ways.
     """
     found = _chain(theory, goal) if theory.closure.complete else None
     return _search_for(theory, goal, most_work, seconds, names) if found is None else found
@@ -87,11 +87,13 @@ def _search_for(
     pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
     taken = theory.constants | constants(goal)
     root, search = _root(pad, taken, names), Search(pad, _fresh(taken, names))
-    for depth in range(DEEPEST + 1):
-        if line := search.prove(root, goal, depth):
-            found = numbered([line], len(theory.premises))
-            return found if _accepted(theory, found) else None
-    return None
+    try:
+        tried = (search.prove(root, goal, depth) for depth in range(DEEPEST + 1))
+        line = next((line for line in tried if line), None)
+    except TooComplex as error:
+        raise SearchEnded(f"the search ended because {error}") from None
+    found = None if line is None else numbered([line], len(theory.premises))
+    return found if found is not None and _accepted(theory, found) else None
 
 
 def _accepted(theory: Theory, derivations: Sequence[Derivation]) -> bool:
@@ -115,7 +117,7 @@ def derive_some(
     """Literals about some constants that follow without assumptions, nearest first, in at most so many steps."""
     pad = Pad(theory.premises, most_work=most_work, seconds=seconds)
     root = _root(pad, theory.constants, NAMES)
-    with suppress(SearchEnded):
+    with suppress(SearchEnded, TooComplex):
         root.close()
     chosen: list[Line] = []
     for line in sorted(root.lines(), key=lambda line: line.cost):
