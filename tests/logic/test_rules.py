@@ -52,6 +52,8 @@ GIVES = [
     (["P(a) ∨ Q(a)", "∀x (Q(x) ∨ P(x) → S(x))"], "MODUS_PONENS", [0, 1], "S(a)"),
     (["∃x P(x)", "∃y P(y) → Q"], "MODUS_PONENS", [1, 0], "Q"),
     (["P ⊕ Q", "Q ⊕ P → S"], "MODUS_PONENS", [0, 1], "S"),
+    (["R(a, a)", "∀x ∀y (R(x, y) ∧ R(y, x) → S(x))"], "MODUS_PONENS", [0, 1], "S(a)"),
+    (["P(a) ∧ P(a)"], "EXIST_GENERALIZATION", [0], "∃x P(x)"),
     (["P ↔ Q", "(Q ↔ P) → S"], "MODUS_PONENS", [0, 1], "S"),
     (["P(a)", "∀x (Q(x) → ¬P(x))"], "MODUS_TOLLENS", [0, 1], "¬Q(a)"),
     (["¬(P ∧ Q)", "S → P ∧ Q"], "MODUS_TOLLENS", [0, 1], "¬S"),
@@ -65,6 +67,10 @@ GIVES = [
     (["P ⊕ ¬Q", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q"),
     (["P ⊕ Q ⊕ S", "Q"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬(P ⊕ S)"),
     (["P ⊕ Q ⊕ S", "¬Q"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "P ⊕ S"),
+    (["¬(P ⊕ Q)", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q"),
+    (["¬P", "¬(P ⊕ Q)"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q"),
+    (["¬(P ⊕ Q ⊕ S)", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q ⊕ S"),
+    (["∀x ¬(P(x) ⊕ Q(x))", "Q(a)"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "P(a)"),
     (["∀x (P(x) ∨ Q(x))", "¬P(a)"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q(a)"),
     (["∀x ∀y (P(x) ∨ R(x, y))", "¬P(a)"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "∀x R(a, x)"),
     # The others.
@@ -98,6 +104,8 @@ REFUSED = [
     (["P ⊕ Q ⊕ S", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q ⊕ S", Reason.CLAIM_DIFFERS),
     (["P ⊕ Q ⊕ S", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q ∧ ¬S", Reason.CLAIM_DIFFERS),
     (["P ⊕ P ⊕ Q", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q", Reason.CLAIM_DIFFERS),
+    (["¬(P ⊕ Q)", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "¬Q", Reason.CLAIM_DIFFERS),
+    (["¬(P ∨ Q)", "P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.WRONG_SHAPE),
     (["P → Q", "¬P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.WRONG_SHAPE),
     (["P ∨ P", "¬P"], "DISJUNCTIVE_SYLLOGISM", [0, 1], "Q", Reason.ANTECEDENT_MISMATCH),
     # ∧, ∨, ↔.

@@ -57,13 +57,6 @@ def free_variables(formula: Formula) -> frozenset[Var]:
     return inner - {formula.var} if isinstance(formula, Forall | Exists) else inner
 
 
-def collapses(formula: Formula) -> bool:
-    """Whether a ∧ or ∨ in it has the same part only, again and again: the kernel does not match it with that part."""
-    if isinstance(formula, And | Or) and len(set(map(canonical, flat_parts(formula, type(formula))))) == 1:
-        return True
-    return any(map(collapses, parts_of(formula)))
-
-
 def compositions(formula: Formula) -> list[tuple[Formula, ...]]:
     """The alternatives: each some formulas, ∃ and ¬∀ aside, from which this one is built."""
     match formula:
@@ -75,6 +68,10 @@ def compositions(formula: Formula) -> list[tuple[Formula, ...]]:
             return [(consequent,), (complement(antecedent),)]
         case Iff(left, right):
             return [(Implies(left, right), Implies(right, left))]
+        case Xor():
+            parts = flat_parts(formula, Xor)
+            if len(parts) == 2:
+                return [(parts[0], complement(parts[1])), (complement(parts[0]), parts[1])]
         case Not(body):
             return _denials(body)
     return []
@@ -112,6 +109,11 @@ def compose(pad: Pad, goal: Formula, lines: Sequence[Line]) -> Line:
             return pad.derive("EXIST_GENERALIZATION", goal, lines[0])
         case Iff():
             return pad.derive("BICONDITIONAL_INTRO", goal, *lines)
+        case Xor():
+            assumed = pad.assume(Not(goal))
+            return pad.contradiction(
+                assumed, pad.derive("DISJUNCTIVE_SYLLOGISM", complement(lines[1].formula), lines[0], assumed), lines[1]
+            )
         case Implies(antecedent, consequent):
             assumed = pad.assume(antecedent)
             if lines[0].key != canonical(consequent):
@@ -177,21 +179,25 @@ def eliminations(formula: Formula) -> tuple[Elimination, ...]:
                 Elimination("MODUS_PONENS", antecedent, consequent, variables),
                 Elimination("MODUS_TOLLENS", complement(consequent), complement(antecedent), variables),
             )
-        case Or() | Xor():
+        case Or() | Xor() | Not(Xor()):
             return tuple(
                 Elimination("DISJUNCTIVE_SYLLOGISM", decided, left, variables) for decided, left in _decisions(body)
             )
     return ()
 
 
-def _decisions(body: Or | Xor) -> list[tuple[Formula, Formula]]:
-    exclusive = isinstance(body, Xor)
-    parts = list(flat_parts(body, Xor)) if exclusive else list(dict.fromkeys(disjuncts(body)))
+def _decisions(body: Formula) -> list[tuple[Formula, Formula]]:
+    """What decides a part of ∨, ⊕ or ¬⊕, and what that leaves of it."""
+    alternative = body.body if isinstance(body, Not) else body
+    exclusive = isinstance(alternative, Xor)
+    parts = list(flat_parts(alternative, Xor)) if exclusive else list(dict.fromkeys(disjuncts(alternative)))
     found = []
     for place, part in enumerate(parts):
         others = parts[:place] + parts[place + 1 :]
         if others:
             rest = joined(Xor if exclusive else Or, others)
+            if isinstance(body, Not):
+                rest = complement(rest)
             found.append((complement(part), rest))
             if exclusive:
                 found.append((part, complement(rest)))

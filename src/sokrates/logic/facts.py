@@ -14,7 +14,6 @@ from itertools import product
 from sokrates.logic.composition import (
     Elimination,
     Shape,
-    collapses,
     compose,
     compositions,
     eliminations,
@@ -217,7 +216,7 @@ class Facts:
                 unbound = [v for v in variables if v not in binding]
                 derived = quantify(unbound, substitute(result, binding))
                 wanted = substitute(pattern, binding)
-                if self.find(derived) is None and not collapses(wanted) and (met := self.build(wanted)):
+                if self.find(derived) is None and (met := self.build(wanted)):
                     self._offer(rule, derived, met, line)
 
     def _completed(self, pattern: Formula, variables: Sequence[Var], partial: Binding) -> Iterator[Binding]:

@@ -114,6 +114,9 @@ _VARIABLE_NAMES = (*"xyzuvw", *(f"x{depth}" for depth in range(1, 1000)))
 MOST_COMPARISONS = 20_000
 """What one matching may take before it gives up; those of real proofs take tens."""
 
+COST_OF_A_WHOLE = 200
+"""In comparisons, of a way to match all parts: whole formulas are compared then."""
+
 EQUALS = "="
 """The predicate of `a = b`. No rule knows what it means; entailment does."""
 
@@ -124,13 +127,14 @@ class TooComplex(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How deep a formula is nested and how many nodes it has; an atom is 1 and 1."""
+    """How deep a formula is nested (an atom is 1), and how many nodes and how many two-sided ↔ and ⊕ it has."""
 
-    depth: int
-    size: int
+    depth: int = 1
+    size: int = 1
+    parities: int = 0
 
 
-_ATOM = Measure(1, 1)
+_ATOM = Measure()
 
 
 def measure(formula: Formula) -> Measure:
@@ -144,13 +148,18 @@ def measure(formula: Formula) -> Measure:
         if unmeasured:
             pending += unmeasured
             continue
-        found = (
-            Measure(1 + max(p._measure.depth for p in inner), 1 + sum(p._measure.size for p in inner))
-            if inner
-            else _ATOM
-        )
+        found = _measured(pending[-1], [part._measure for part in inner]) if inner else _ATOM
         object.__setattr__(pending.pop(), "_measure", found)
     return formula._measure
+
+
+def _measured(formula: Formula, inner: Sequence[Measure]) -> Measure:
+    here = len(inner) - 1 if isinstance(formula, Iff | Xor) else 0
+    return Measure(
+        1 + max(part.depth for part in inner),
+        1 + sum(part.size for part in inner),
+        here + sum(part.parities for part in inner),
+    )
 
 
 def parts_of(formula: Formula) -> tuple[Formula, ...]:
@@ -268,12 +277,22 @@ def _sorted(formula: Formula) -> Formula:
     match formula:
         case And() | Or():
             kind = type(formula)
-            return joined(kind, sorted({leaf for part in inner for leaf in flat_parts(part, kind)}, key=repr))
+            return joined(kind, sorted({leaf for part in inner for leaf in flat_parts(part, kind)}, key=_spelled))
         case Xor():
-            return joined(Xor, sorted((leaf for part in inner for leaf in flat_parts(part, Xor)), key=repr))
+            return joined(Xor, sorted((leaf for part in inner for leaf in flat_parts(part, Xor)), key=_spelled))
         case Iff():
-            return Iff(*sorted(inner, key=repr))
+            return Iff(*sorted(inner, key=_spelled))
     return rebuilt(formula, inner)
+
+
+def _spelled(formula: Formula) -> str:
+    """A text that orders formulas. Formulas that are not equal have different ones."""
+    match formula:
+        case Atom(predicate, args):
+            return f"{predicate!r}{[(isinstance(arg, Var), arg.name) for arg in args]}"
+        case Forall(var, body) | Exists(var, body):
+            return f"{type(formula).__name__}({var.name!r},{_spelled(body)})"
+    return f"{type(formula).__name__}({','.join(map(_spelled, parts_of(formula)))})"
 
 
 def same(left: Formula, right: Formula) -> bool:
@@ -306,7 +325,9 @@ def match_formula(
     ∧, ∨ and ⊕ match part by part in any order, ↔ both ways round.
     Errors: TooComplex after `MOST_COMPARISONS` comparisons of parts.
     """
-    for binding in _Matcher().match(pattern, target, frozenset(variables), frozenset(rigid), {}):
+    matcher = _Matcher()
+    for binding in matcher.match(pattern, canonical(target), frozenset(variables), frozenset(rigid), {}):
+        matcher.spend(COST_OF_A_WHOLE)
         if same(substitute(pattern, binding), target):
             yield binding
 
@@ -317,6 +338,11 @@ class _Matcher:
     def __init__(self) -> None:
         self.left = MOST_COMPARISONS
 
+    def spend(self, comparisons: int) -> None:
+        self.left -= comparisons
+        if self.left < 0:
+            raise TooComplex("these formulas can be matched in too many ways")
+
     def match(
         self,
         pattern: Formula,
@@ -325,15 +351,14 @@ class _Matcher:
         rigid: frozenset[Var],
         binding: dict[Var, Term],
     ) -> Iterator[dict[Var, Term]]:
-        self.left -= 1
-        if self.left < 0:
-            raise TooComplex("these formulas can be matched in too many ways")
+        self.spend(1)
         match pattern, target:
             case Atom(name, args), Atom(other, terms) if name == other and len(args) == len(terms):
                 bound = _bind(args, terms, variables, rigid, binding)
                 if bound is not None:
                     yield bound
-            case (And(), And()) | (Or(), Or()) | (Xor(), Xor()):
+            case (And() | Or(), _) | (Xor(), Xor()):
+                # P(x) ∧ P(y) is P(a) where both are a: any target is a ∧ and a ∨ of one part.
                 kind = cast("type[And | Or | Xor]", type(pattern))
                 parts, targets = (tuple(dict.fromkeys(flat_parts(f, kind))) for f in (pattern, target))
                 yield from self._in_any_order(parts, targets, variables, rigid, binding)

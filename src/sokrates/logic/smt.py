@@ -43,8 +43,8 @@ from sokrates.logic.model import Model, Relation, unused_names
 if TYPE_CHECKING:
     import z3
 
-MOST_DEPTH, MOST_NODES = 100, 5_000
-"""Of a formula; one beyond them is not decided."""
+MOST_DEPTH, MOST_NODES, MOST_PARITIES = 100, 5_000, 16
+"""Of a formula; one beyond them is not decided. z3 takes time that doubles with each ↔ or ⊕ and counts none of it."""
 
 MOST_TUPLES = 10_000
 """Of elements, over all predicates of a model; a larger one is not read."""
@@ -53,14 +53,14 @@ MOST_TUPLES = 10_000
 def within_limits(formula: Formula) -> bool:
     """Whether a formula is small enough to be asked about."""
     found = measure(formula)
-    return found.depth <= MOST_DEPTH and found.size <= MOST_NODES
+    return found.depth <= MOST_DEPTH and found.size <= MOST_NODES and found.parities <= MOST_PARITIES
 
 
 class Smt:
     """Some premises, and z3's answers about them, each asked once."""
 
-    effort = 400_000
-    """z3's `rlimit` for one attempt, at most a second or two. Questions of FOLIO's kind take up to 9,000."""
+    effort = 100_000
+    """z3's `rlimit` for one attempt, some tenths of a second. Questions of FOLIO's kind take up to 9,000."""
     seconds = 60
     """The clock's backstop for one attempt."""
 
@@ -122,6 +122,7 @@ class _Question:
         self.predicates: dict[tuple[str, int], str] = {}
         self.constants: dict[Const, str] = {}
         self.uses_equality = False
+        self.variables = 0
         self.assertions = [self._written(formula, {}) for formula in formulas]
 
     def satisfiable(self) -> bool | None:
@@ -199,7 +200,8 @@ class _Question:
             case And((part,)) | Or((part,)) | Xor((part,)):
                 return self._written(part, scope)
             case Forall(var, body) | Exists(var, body):
-                scope = {**scope, var: f"x{len(scope)}"}
+                self.variables += 1  # a number of its own: the same name may be bound again inside
+                scope = {**scope, var: f"x{self.variables}"}
                 quantifier = "forall" if isinstance(formula, Forall) else "exists"
                 return f"({quantifier} (({scope[var]} E)) {self._written(body, scope)})"
         parts = " ".join(self._written(part, scope) for part in parts_of(formula))

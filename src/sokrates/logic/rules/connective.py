@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sokrates.logic.formulas import (
     And,
     Formula,
     Not,
     Or,
+    TooComplex,
     Xor,
     complement,
     conjuncts,
@@ -23,11 +25,11 @@ from sokrates.logic.formulas import (
     strip_foralls,
     substitute,
 )
-from sokrates.logic.rules.rule import Example, Rule, Use, distinct, either_order, listed, wrong_shape
+from sokrates.logic.rules.rule import Example, Rule, Use, among, distinct, either_order, listed, wrong_shape
 from sokrates.logic.verdict import Reason, Refusal
 
 MOST_LINES = 64
-"""What a rule for any number of lines takes at the most."""
+"""What a rule for any number of lines takes at the most, and how many results are looked at."""
 
 
 def _and_intro(use: Use) -> list[Formula]:
@@ -39,7 +41,7 @@ def _and_elim(use: Use) -> list[Formula]:
     parts = conjuncts(use.lines[0])
     if len(parts) == 1:
         raise wrong_shape("AND_ELIM", "a conjunction", use.lines)
-    if isinstance(use.claim, And) and all(any(same(c, part) for part in parts) for c in conjuncts(use.claim)):
+    if isinstance(use.claim, And) and all(among(part, parts) for part in conjuncts(use.claim)):
         return [use.claim]  # several of the parts at once
     return distinct(list(parts))
 
@@ -50,45 +52,54 @@ def _or_intro(use: Use) -> list[Formula]:
     if not isinstance(use.claim, Or):
         raise Refusal(Reason.CLAIM_DIFFERS, f"OR_INTRO gives a disjunction, the thought claims {show(use.claim)}")
     sides = disjuncts(use.claim)
-    if not all(any(same(part, side) for side in sides) for part in disjuncts(use.lines[0])):
+    if not all(among(part, sides) for part in disjuncts(use.lines[0])):
         raise Refusal(Reason.CLAIM_DIFFERS, f"{show(use.lines[0])} is no part of {show(use.claim)}")
     return [use.claim]
 
 
 def _disjunctive_syllogism(use: Use) -> list[Formula]:
-    ways = [(fact, line) for fact, line in either_order(use.lines) if isinstance(_alternatives(line), Or | Xor)]
+    ways = [(fact, line) for fact, line in either_order(use.lines) if _is_alternative(strip_foralls(line)[1])]
     if not ways:
         raise Refusal(
             Reason.WRONG_SHAPE, f"DISJUNCTIVE_SYLLOGISM needs a disjunction; neither {listed(use.lines)} is one"
         )
-    results = [result for fact, line in ways for result in _remaining(fact, line)]
+    left = (result for fact, line in ways for result in _remaining(fact, line))
+    results = list(islice(left, MOST_LINES + 1))
+    if len(results) > MOST_LINES:
+        raise TooComplex(f"DISJUNCTIVE_SYLLOGISM gives more than {MOST_LINES} results here")
     if not results:
         facts = " or ".join(f"{show(fact)} decides no part of {show(line)}" for fact, line in ways)
         raise Refusal(Reason.ANTECEDENT_MISMATCH, facts)
     return distinct(results)
 
 
-def _alternatives(line: Formula) -> Formula:
-    return strip_foralls(line)[1]
+def _is_alternative(body: Formula) -> bool:
+    return isinstance(body, Or | Xor) or (isinstance(body, Not) and isinstance(body.body, Xor))
 
 
 def _remaining(fact: Formula, line: Formula) -> Iterator[Formula]:
     """What an alternative leaves where the fact decides one of its parts."""
     variables, body = strip_foralls(rename_apart(line, "r"))
-    exclusive = isinstance(body, Xor)
-    parts = list(flat_parts(body, Xor)) if exclusive else distinct(disjuncts(body))
-    for index, part in enumerate(parts):
-        others = [*parts[:index], *parts[index + 1 :]]
-        if not others:
-            continue
-        rest = joined(Xor if exclusive else Or, others)
-        outcomes = [(complement(part), rest)]
-        if exclusive:  # an odd number of the parts holds: with this one, an even number of the others
-            outcomes.append((part, complement(rest)))
-        for decided, left in outcomes:
+    for part, others in _each_part(body):
+        outcomes = [(complement(part), joined(Or, others))]
+        if not isinstance(body, Or):
+            # Without this part an odd number of the others holds, with it an even one; ¬ turns both round.
+            left = joined(Xor, others)
+            without, beside = (left, complement(left)) if isinstance(body, Xor) else (complement(left), left)
+            outcomes = [(complement(part), without), (part, beside)]
+        for decided, rest in outcomes:
             for binding in match_formula(decided, fact, variables):
                 unbound = [v for v in variables if v not in binding]
-                yield quantify(unbound, substitute(left, binding))
+                yield quantify(unbound, substitute(rest, binding))
+
+
+def _each_part(body: Formula) -> Iterator[tuple[Formula, list[Formula]]]:
+    """Each part of an alternative with the others, where there are any."""
+    alternative = body.body if isinstance(body, Not) else body
+    parts = distinct(disjuncts(alternative)) if isinstance(alternative, Or) else list(flat_parts(alternative, Xor))
+    for index, part in enumerate(parts):
+        if len(parts) > 1:
+            yield part, [*parts[:index], *parts[index + 1 :]]
 
 
 def _double_negation(use: Use) -> list[Formula]:
@@ -113,7 +124,7 @@ RULES = (
         most=2,
         gives="B",
         needs="The lines in either order; ∀ is instantiated as for MODUS_PONENS. From A ⊕ B, ¬A gives B and A "
-        "gives ¬B; a chain of ⊕ holds when an odd number of its parts do",
+        "gives ¬B; from ¬(A ⊕ B) the other way round; a chain of ⊕ holds when an odd number of its parts do",
         sentence="An alternative with one side decided leaves the others.",
         example=Example(
             ("Tea(cup) ∨ Coffee(cup) ∨ Milk(cup)", "¬Coffee(cup)"),

@@ -8,11 +8,11 @@ assumptions that it discharges, and from which lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sokrates.logic.formulas import Const, Formula, Iff, Implies, Var, same, show, strip_foralls
+from sokrates.logic.formulas import Const, Formula, Iff, Implies, Var, canonical, show, strip_foralls
 from sokrates.logic.verdict import Reason, Refusal
 
 
@@ -81,13 +81,18 @@ def universal_biconditional(formula: Formula) -> tuple[tuple[Var, ...], Iff] | N
     return (variables, body) if isinstance(body, Iff) else None
 
 
-def distinct(formulas: Sequence[Formula]) -> list[Formula]:
+def distinct(formulas: Iterable[Formula]) -> list[Formula]:
     """Without those that are the same as an earlier one."""
-    kept: list[Formula] = []
+    kept: dict[Formula, Formula] = {}
     for formula in formulas:
-        if not any(same(formula, other) for other in kept):
-            kept.append(formula)
-    return kept
+        kept.setdefault(canonical(formula), formula)
+    return list(kept.values())
+
+
+def among(formula: Formula, others: Iterable[Formula]) -> bool:
+    """Whether a formula is the same as one of the others."""
+    key = canonical(formula)
+    return any(canonical(other) == key for other in others)
 
 
 def listed(formulas: Sequence[Formula]) -> str:

@@ -15,7 +15,7 @@ from sokrates.logic.formulas import (
     show,
 )
 from sokrates.logic.rules.connective import MOST_LINES
-from sokrates.logic.rules.rule import Discharge, Example, Rule, Use, wrong_shape
+from sokrates.logic.rules.rule import Discharge, Example, Rule, Use, among, distinct, wrong_shape
 from sokrates.logic.verdict import Reason, Refusal
 
 ASSUME = "ASSUME"
@@ -47,13 +47,13 @@ def _case_split(use: Use) -> list[Formula]:
         )
     if not isinstance(alternative, Or | Xor):
         raise wrong_shape("CASE_SPLIT", "an alternative", [alternative])
-    sides = flat_parts(alternative, type(alternative))
+    sides = distinct(flat_parts(alternative, type(alternative)))
     for assumption in assumptions:
-        if not all(_among(part, sides) for part in _cases(assumption, sides)):
+        if not all(among(part, sides) for part in _cases(assumption, sides)):
             raise Refusal(Reason.ANTECEDENT_MISMATCH, f"{show(assumption)} is no side of {show(alternative)}")
     covered = [part for assumption in assumptions for part in _cases(assumption, sides)]
     for side in sides:
-        if not _among(side, covered):
+        if not among(side, covered):
             raise Refusal(Reason.ANTECEDENT_MISMATCH, f"the case {show(side)} of {show(alternative)} is left out")
     for result in results[1:]:
         if not same(result, results[0]):
@@ -65,11 +65,7 @@ def _case_split(use: Use) -> list[Formula]:
 
 def _cases(assumption: Formula, sides: Sequence[Formula]) -> tuple[Formula, ...]:
     """The sides that an assumption covers: itself, or where it is no side but a disjunction of some, those."""
-    return (assumption,) if _among(assumption, sides) else flat_parts(assumption, Or)
-
-
-def _among(formula: Formula, others: Sequence[Formula]) -> bool:
-    return any(same(formula, other) for other in others)
+    return (assumption,) if among(assumption, sides) else flat_parts(assumption, Or)
 
 
 def _each_case(arguments: int) -> tuple[Discharge, ...]:
