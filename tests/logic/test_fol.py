@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -11,12 +12,29 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sokrates.logic.english import Reading, Unreadable
 from sokrates.logic.fol import DEEPEST, FormulaError, parse, read, repair
-from sokrates.logic.formulas import And, Atom, Const, Exists, Forall, Iff, Implies, Not, Or, Var, Xor, same, show
+from sokrates.logic.formulas import (
+    And,
+    Atom,
+    Const,
+    Exists,
+    Forall,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Var,
+    Xor,
+    parts_of,
+    same,
+    show,
+    substitute,
+)
 from tests.logic import random_logic
 from tests.shared_data import files, needs
 
@@ -133,7 +151,10 @@ REFUSED = {
     "f(a) = b": "column 1: f is applied to a term: expected a name, function terms are not read",
     "∀x P(x) → Q(x)": "column 13: x stands outside the scope of the quantifier that binds it",
     "P(x) ∧ ∃x Q(x)": "column 3: x stands outside the scope of the quantifier that binds it",
-    "∃x ∃x (P(x, y))": "column 2: the next quantifier binds x again: expected another name",
+    "∃x ∃x (P(x, y))": "column 2: x is bound here and stands nowhere in the scope",
+    "∀Dog(x)": "column 2: Dog is bound here and stands nowhere in the scope",
+    "∀x Fx": "column 2: x is bound here and stands nowhere in the scope",
+    "∀x P(a)": "column 2: x is bound here and stands nowhere in the scope",
     "∀x x(a)": "column 2: x stands as a predicate where a quantifier binds it",
     "A \x00": r"'A \x00' is not a formula, column 3: expected a connective or the end, found '\x00'",
     "A\u202e": r"'A\u202e' is not a formula, column 2: expected a connective or the end, found '\u202e'",
@@ -192,10 +213,18 @@ def test_the_limits_themselves_are_read():
     assert len(parse(" ∧ ".join(["A"] * 1_000)).parts) == 1_000
 
 
+def binds_nothing(formula: Formula) -> bool:
+    """Whether a quantifier in it has no place to bind."""
+    if isinstance(formula, Forall | Exists) and substitute(formula.body, {formula.var: Const("new")}) == formula.body:
+        return True
+    return any(map(binds_nothing, parts_of(formula)))
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 5))
 def test_what_show_writes_is_read_as_the_same_formula(rng: random.Random, depth: int):
     formula = random_logic.formula(rng, depth)
+    assume(not binds_nothing(formula))
     assert same(parse(show(formula)), formula)
 
 
@@ -238,6 +267,8 @@ def test_read_gives_what_english_gives():
         ("A ∧ (∃x P(x) ∧ Q(x)) → B", "A ∧ (∃x (P(x) ∧ Q(x))) → B", ("scope of ∃x widened",)),
         ("forall x P(x) -> Q(x)", "forall x (P(x) -> Q(x))", ("scope of forall x widened",)),
         ("∀x,y (P(x)) → Q(y)", "∀x,y ((P(x)) → Q(y))", ("scope of ∀x,y widened",)),
+        ("∀x (P(a)) → Q(x)", "∀x ((P(a)) → Q(x))", ("scope of ∀x widened",)),
+        ("∀x (P(a) → Q(b))", "(P(a) → Q(b))", ("∀x binds nothing and is left out",)),
         (
             "∀x ∃y P(x, y) → Q(x, y)",
             "∀x ∃y (P(x, y) → Q(x, y))",
@@ -267,6 +298,9 @@ def test_repairs_are_named(text, mended, repairs):
         "P(a and b)",
         "P(x) ∧ ∃x Q(x)",
         "∃x ∃x P(x, y)",
+        "∀Dog(x)",
+        "∀x Fx",
+        "∀x,y P(x)",
     ],
 )
 def test_what_could_mean_two_things_is_not_mended(text):
@@ -276,12 +310,13 @@ def test_what_could_mean_two_things_is_not_mended(text):
 
 
 UNREADABLE = {
-    "": "it says nothing",
-    "Luxury(Jess) ⊕ Miserly(Jess)) →  Luxury(Jess)": "a parenthesis in the middle was never opened",
-    "∃x (Country(x) Nearby(medeempire, x) ∧ PlotsToSwallowUp(medeempire, x))": "a connective is missing",
-    "∃x ∃x (ControlledSubstances(x) ∧ ControlledSubstances(y) ∧ Beneficial(x) ∧ Harmful(y))": "y is not bound",
-    "∀x ∀x ∀z (Company(x) ∧ WorkedFor(y, x) ∧ WorkedIn(y, z) → HasOfficeIn(x, z))": "y is not bound",
+    "e3b0c44298fc": "it says nothing",
+    "60c14e8bb41f": "a parenthesis in the middle was never opened",
+    "d0eac1ea60ec": "a connective is missing",
+    "71df4b8c343f": "y is not bound",
+    "c0531e9f6c25": "y is not bound",
 }
+"""By the hash of the text, why it cannot be read: the data set is not part of this project."""
 """The formulas of FOLIO that stay unread, and why."""
 
 
@@ -292,11 +327,15 @@ def folio(path: Path) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 @needs("folio/*.jsonl")
 @pytest.mark.parametrize(
     ("split", "total", "unread", "kinds"),
     [
-        ("train", 1649, 5, {"scope": 16, "extra": 5, "blank": 5, "^": 1, "missing": 1, "full": 1}),
+        ("train", 1649, 5, {"scope": 16, "extra": 5, "blank": 5, "^": 1, "missing": 1, "full": 1, "∀x": 1}),
         ("validation", 571, 0, {"extra": 3, "⟷": 1, ",": 1}),
     ],
 )
@@ -315,7 +354,7 @@ def test_folio(split, total, unread, kinds):
         assert same(parse(found.text), found.formula)
         assert same(parse(show(found.formula)), found.formula)
         counts.update(repaired.split()[0] for repaired in found.repairs)
-    assert (len(refused), set(refused) <= set(UNREADABLE)) == (unread, True)
+    assert (len(refused), {digest(text) for text in refused} <= set(UNREADABLE)) == (unread, True)
     assert counts == kinds
 
 

@@ -15,6 +15,7 @@ import z3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sokrates.logic import fol
 from sokrates.logic.formulas import (
     And,
     Atom,
@@ -327,3 +328,22 @@ def test_processes_answer_alike_also_when_forked_after_use(tmp_path):
     script.write_text(FORKED)
     environment = {"PYTHONPATH": f"src{os.pathsep}."}
     subprocess.run([sys.executable, str(script)], check=True, timeout=100, env=environment, cwd=PROJECT)
+
+
+def test_a_name_bound_again_inside_is_another_variable():
+    """Somebody knows someone, and everyone there knows someone: nobody need know himself."""
+    premise = fol.parse("∃x (Person(x) ∧ ∀x ∃y Knows(x, y))")
+    smt = Smt([premise])
+    assert smt.entails(fol.parse("∀x ∃y Knows(x, y)")) is True
+    assert smt.entails(fol.parse("∃x Knows(x, x)")) is False
+    against = [fol.parse("∃x ∀y ¬Knows(x, y)"), fol.parse("∃x Knows(x, x)")]
+    assert Smt([premise, *against]).consistent is False
+
+
+def test_too_many_biconditionals_are_not_asked_about():
+    """z3 takes a time that doubles with each and counts none of it."""
+    names = [f"P{number}" for number in range(40)]
+    premise = fol.parse(f"∀x ({' ↔ '.join(f'{name}(x)' for name in names)})")
+    assert Smt([premise]).entails(fol.parse(" ⊕ ".join(f"{name}(a)" for name in names))) is None
+    few = fol.parse("∀x (P(x) ↔ Q(x) ↔ R(x))")
+    assert Smt([few]).entails(fol.parse("P(a) ↔ (Q(a) ↔ R(a))")) is True

@@ -160,15 +160,15 @@ def every_step_is_sound(rng: random.Random, seen: Counter[str]) -> None:
 
 def test_every_step_in_small_states_is_sound():
     seen: Counter[str] = Counter()
-    for seed in range(25):
+    for seed in range(12):
         every_step_is_sound(random.Random(seed), seen)
-    assert seen["valid"] >= 2_000 and seen["steps"] >= 500_000, seen
+    assert seen["valid"] >= 800 and seen["steps"] >= 250_000, seen
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_step_in_many_more_small_states_is_sound():
     seen: Counter[str] = Counter()
-    for seed in range(1_000, 1_400):
+    for seed in range(1_000, 1_300):
         every_step_is_sound(random.Random(seed), seen)
-    assert seen["valid"] >= 50_000, seen
+    assert seen["valid"] >= 25_000, seen

@@ -36,6 +36,9 @@ from sokrates.logic.theory import Theory
 MOST_FACTS, MOST_LITERALS = 3, 6
 """How much is told of what is given, and of a case altogether."""
 
+MOST_TRIED = 16
+"""Lines of a core that are left out once each; of more all are told."""
+
 _FALSUM = Or(())
 _HOLE = Var("#hole")
 
@@ -114,7 +117,8 @@ def _core(theory: Theory, formula: Formula) -> tuple[int, ...]:
     """Lines that entail the formula: a path of rules, or else lines each left out once, to see whether it is needed."""
     used = _used(theory.closure, formula, Smt.effort)
     kept = tuple(range(len(theory.premises))) if used is None else used
-    if theory.closure.entails(formula) and len(kept) < len(theory.premises):
+    path = theory.closure.entails(formula) and len(kept) < len(theory.premises)
+    if path or len(kept) > MOST_TRIED:
         return kept
     for line in kept:
         if line in kept:
@@ -134,7 +138,8 @@ def _used(closure: Closure, formula: Formula, effort: int) -> tuple[int, ...] | 
 
 def _of_one(theory: Theory, claim: Formula, who: Const, premises: int) -> Grounds:
     """Why rules do not lead to a literal, nor to its opposite, from what is given of its subject."""
-    facts = {literal_formula(fact.literal, who): fact.line for fact in theory.closure.facts if fact.who == who}
+    given = [fact for fact in theory.closure.facts if fact.who in (None, who)]
+    facts = {literal_formula(fact.literal, who): fact.line for fact in given}
     told = tuple(facts)[:MOST_FACTS]
     lines = tuple(sorted({facts[fact] for fact in told}))
 

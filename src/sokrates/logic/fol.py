@@ -1,10 +1,10 @@
 """First-order logic as text, to formulas; `formulas.show` writes what `parse` reads.
 
 Contract: `parse` gives the one closed formula that a text says, or a FormulaError that quotes the text and says where
-it went wrong and what was expected there; it never guesses. ¬, ∀ and ∃ bind tightest (a quantifier takes the next such
-formula), then ∧, ∨, ⊕, → (to the right) and ↔. A name is a variable inside the scope of a quantifier that binds it and
-a constant elsewhere, but not both in one formula. There are no function terms. `repair` mends what formulas written by
-hand often get wrong, and names each repair.
+it went wrong and what was expected there; it never guesses. ¬, ∀ and ∃ bind tightest (a quantifier takes the next
+such formula), then ∧, ∨, ⊕, → (to the right) and ↔. A name is a variable inside the scope of a quantifier that binds
+it and a constant elsewhere, but not both in one formula; a quantifier binds something. There are no function terms.
+`repair` mends what formulas written by hand often get wrong, and names each repair.
 
     ∀x (Bird(x) ∧ ¬Penguin(x) → Flies(x))      forall x. (Bird(x) & ~Penguin(x) -> Flies(x))
     ∃x, y (Likes(x, y) ⊕ x = bo)               \\exists x, y (Likes(x, y) \\oplus x = bo)
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 4000
 DEEPEST = 64
 """How deep a formula may be nested, an atom being 1."""
+MOST_SCOPES = 8
+"""How many quantifiers of a formula are mended."""
 
 _NAME = r"\w(?:[\w'’+]|[.-](?=\w))*"
 _BOUND = r"[^\W\d_](?=[A-Z])|\w[\w'’]*"
@@ -103,6 +105,15 @@ class _OutOfScope(_Refused):
     def __init__(self, name: str, place: int) -> None:
         super().__init__(f"{name[:100]} stands outside the scope of the quantifier that binds it", place)
         self.name, self.at = name, place
+
+
+class _NothingBound(_Refused):
+    """A quantifier whose name does not stand in its scope: mostly a misreading, such as `∀Dog(x)` or `∀x Fx`."""
+
+    def __init__(self, sign: Any, name: Any, droppable: bool) -> None:
+        super().__init__(f"{name[:100]} is bound here and stands nowhere in the scope", name.start_pos)
+        self.name, self.quantifier = str(name), f"{sign}{name}"
+        self.start, self.end, self.droppable = sign.start_pos, name.end_pos, droppable
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +232,7 @@ class _Builder:
     def quantified(self, children: list[Any]) -> _Part:
         sign, *names, part = children
         for name in reversed(names):
-            part = _bind(Forall if sign.type == "FORALL" else Exists, name, part)
+            part = _bind(sign, name, part, alone=len(names) == 1)
         return part
 
 
@@ -231,13 +242,14 @@ def _atom(predicate: str, terms: Sequence[Any]) -> _Part:
     return _Part(Atom(predicate, constants), places, frozenset())
 
 
-def _bind(kind: type[Forall | Exists], name: Any, part: _Part) -> _Part:
-    """Put a quantifier before a part. What bound the same name inside it did so before."""
-    var = Var(str(name))
+def _bind(sign: Any, name: Any, part: _Part, *, alone: bool) -> _Part:
+    """Put a quantifier before a part; `alone` where the sign has no other name. What bound the same name inside did so
+    before."""
+    kind, var = Forall if sign.type == "FORALL" else Exists, Var(str(name))
     if any(atom.predicate == var.name for atom in atoms(part.formula)):
         raise _Refused(f"{name[:100]} stands as a predicate where a quantifier binds it", name.start_pos)
-    if isinstance(part.formula, Forall | Exists) and part.formula.var == var:
-        raise _Refused(f"the next quantifier binds {name[:100]} again: expected another name", name.start_pos)
+    if var.name not in part.free:
+        raise _NothingBound(sign, name, droppable=alone and var.name not in part.bound)
     formula = kind(var, generalise(part.formula, Const(var.name), var))
     free = {other: place for other, place in part.free.items() if other != var.name}
     return _Part(_measured(formula), free, part.bound | {var.name})
@@ -307,16 +319,26 @@ def _mended(text: str) -> Repaired | None:
     repairs: list[str] = []
     for mend in (_signs, _full_stop, _blanks, _commas, _parentheses):
         text = mend(text.strip(), repairs)
-    for _ in range(DEEPEST):
+    left_out = False
+    for _ in range(MOST_SCOPES):
         try:
-            return Repaired(_parse(text), text, tuple(repairs))
+            formula = _parse(text)
+            # A name alone may be what the quantifier that was left out should have bound.
+            misread = left_out and any(not atom.args for atom in atoms(formula))
+            return None if misread else Repaired(formula, text, tuple(repairs))
         except _OutOfScope as stray:
             wider = _widened(text, stray, repairs)
-            if wider is None:
-                return None
-            text = wider
+        except _NothingBound as vacuous:
+            later = [found.start() for found in re.finditer(_NAME, text) if found.group() == vacuous.name]
+            wider = _widened(text, _OutOfScope(vacuous.name, later[-1]), repairs) if later else None
+            if wider is None and vacuous.droppable:
+                repairs.append(f"{vacuous.quantifier} binds nothing and is left out")
+                wider, left_out = (text[: vacuous.start] + text[vacuous.end :].lstrip(" .:")).strip(), True
         except _Refused:
             return None
+        if wider is None:
+            return None
+        text = wider
     return None
 
 

@@ -54,10 +54,15 @@ class Theory:
         """Whether the closure decides what is asked, apart from odd claims, so that z3 is hardly needed."""
         return self.closure.complete
 
-    @property
+    @cached_property
     def consistent(self) -> bool | None:
         """Whether the premises have a model; None where that is not decided."""
-        return self.smt.consistent if self.closure.consistent is None else self.closure.consistent
+        decided = self.smt.consistent if self.closure.consistent is None else self.closure.consistent
+        if decided is None and self.conclusion is not None:
+            # What leaves something open is consistent.
+            goals = (self.conclusion, complement(self.conclusion))
+            return True if any(self.entails(goal) is False for goal in goals) else None
+        return decided
 
     def entails(self, formula: Formula, assumed: Sequence[Formula] = ()) -> bool | None:
         """Whether the premises, with what is assumed, entail a closed formula, classically; None where not decided."""
