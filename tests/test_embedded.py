@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sokrates import models
-from sokrates.logic.rules import CONCLUDE, RULES
+from sokrates.logic.rules import CONCLUDE
 from sokrates.problems.words import CONCEPTS, NAMES, PROPERTIES
 from sokrates.traces.prompt import PromptStyle
 from sokrates.training.tokenizer import LARGEST_NUMBER
 
 FOLDER = files("sokrates") / "embedded"
+PRETRAINED = ("MODUS_PONENS", "MODUS_TOLLENS", "AND_INTRO", "AND_ELIM", "UNIV_INSTANTIATION")
+"""Rules whose names its tokenizer was made to know; it was before there were others."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_every_line_number_is_one_token_wherever_it_stands(tokenizer):
 
 def test_words_and_rules_are_one_token(tokenizer):
     words = [f" {word}" for word in (*CONCEPTS, *PROPERTIES, *NAMES)] + [f" {concept}es" for concept in CONCEPTS]
-    for text in [*words, *RULES, CONCLUDE]:
+    for text in [*words, *PRETRAINED, CONCLUDE]:
         assert len(tokenizer.encode(text, add_special_tokens=False)) == 1, text
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,10 +141,9 @@ def test_matching_of_conjunctions_uses_every_part():
     assert bindings(And((P(x), P(y))), And((P(a), P(b))), {x, y})
 
 
+@pytest.mark.timeout(20)
 def test_matching_does_not_slow_down_on_repeated_parts():
-    started = time.monotonic()
     assert bindings(And((P(x),) * 200), And((P(a),) * 200), {x}) == [{x: a}]
-    assert time.monotonic() - started < 1
 
 
 @many

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from sokrates.logic.answer import Answer
@@ -252,13 +250,12 @@ def test_an_answer_is_no_claim_of_an_inference():
     assert proof.step("MODUS_PONENS", [0, 1], Answer.TRUE).reason is Reason.CLAIM_UNREADABLE
 
 
+@pytest.mark.timeout(20)
 def test_joining_a_line_with_itself_again_and_again_stays_small():
     proof = proof_of()
-    started = time.monotonic()
     for _ in range(60):
         last = len(proof.lines) - 1
         assert step(proof, "AND_INTRO", [last, 0]).valid
-    assert time.monotonic() - started < 1
     assert len(show(proof.lines[-1])) < 200
 
 
