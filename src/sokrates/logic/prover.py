@@ -3,7 +3,6 @@
 Contract: over PrOntoQA's theories the derivations are shortest, one MODUS_PONENS or MODUS_TOLLENS each. Everything else
 is searched for with more and more assumptions on the way (`search`), and of several proofs at one depth a short one is
 taken, not always the shortest. The search is bounded by its work, the same everywhere, and by its time behind that.
-Formulas in which a ∧ or ∨ repeats one part may go unproved: the rules do not match them with that part.
 """
 
 from __future__ import annotations

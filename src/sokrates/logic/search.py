@@ -3,8 +3,8 @@
 Contract: `Search.prove` looks for a line that says the goal: put together from what is known, introduced by the goal's
 own connective, by cases, or by refuting its denial. Depth counts the assumptions made on the way that the goal does not
 name: at depth 0 none, and a proof that needs n nested ones is found at depth n. Refutation tries, literal after
-literal, whether assuming it leads to a contradiction, which decides propositional theories given depth enough. It
-never introduces ⊕, as no rule does.
+literal, whether assuming it leads to a contradiction, which decides propositional theories given depth enough. A ⊕,
+which no rule introduces, is proved by refuting its denial.
 """
 
 from __future__ import annotations
