@@ -120,12 +120,12 @@ def test_steps_that_are_not_those_of_the_text():
         return trace.invalid_reason
 
     assert reason(lambda steps: None) is None
-    assert reason(lambda steps: steps.pop(0)) == said
+    assert reason(lambda steps: None, completion=completion(YUMPUS, YUMPUS, RED, ("", TRUE))) == said
     assert reason(lambda steps: steps.insert(0, steps[0])) == said
     assert reason(lambda steps: setattr(steps[0], "thought", "so Max is a yumpus.")) == said
     assert reason(lambda steps: setattr(steps[0], "action", "")) == said
     assert reason(lambda steps: setattr(steps[1], "option_args", (2, 3))) == said
-    assert reason(lambda steps: setattr(steps[1], "option_type", "RULE")) == said
+    assert reason(lambda steps: setattr(steps[2], "option_type", "conclude")) == "it does not conclude"
     assert reason(lambda steps: setattr(steps[0], "thought", "so Max is a yumpus."), completion="") is None
     assert reason(lambda steps: setattr(steps[0], "action", ""), completion="") is None
     assert reason(lambda steps: setattr(steps[1], "option_args", (2, 3)), completion="") == said

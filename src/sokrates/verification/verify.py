@@ -87,12 +87,12 @@ def _invalid_reason(trace: Trace, parsed: Parsed | None, theory: Theory, answer:
         return "whether the premises contradict each other is not decided"
     if not theory.consistent:
         return "the premises contradict each other"
-    if not _says_its_steps(trace, parsed):
-        return "its steps are not those of its text"
     if answer is None:
         return "it does not conclude"
     if any(not step.solver_valid for step in trace.steps):
         return "a step is invalid"
+    if not _says_its_steps(trace, parsed):
+        return "its steps are not those of its text"
     if trace.claims_missing:
         return "an inference step states no claim"
     if parsed and parsed.unread_answer is not None:
