@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,106 @@ def test_a_thought_without_a_marker_that_is_no_sentence_claims_nothing(thought):
 @pytest.mark.parametrize(
     "thought",
     [
+        "It would be wrong to conclude that Max is red.",
+        "We cannot therefore conclude that Max is red.",
+        "We cannot thus conclude that Max is red.",
+        "We cannot validly derive Max is red",
+        "We cannot, of course, conclude that Max is red.",
+        "We fail to, from line 1, derive that Max is red.",
+        "You can't possibly conclude that Max is red",
+        "We can’t conclude that Max is red.",
+        "We couldn’t conclude that Max is red.",
+        "We can not conclude that Max is red.",
+        "We cannot  conclude that Max is red.",
+        "We cannot\nconclude that Max is red.",
+        "Nobody can conclude that Max is red.",
+        "It is impossible to derive that Max is red.",
+        "we fail to conclude that Max is red.",
+        "It does not follow that Max is red.",
+        "From nothing it follows that Max is red.",
+        "That is not so: Max is red.",
+        "Not so, Max is red.",
+        "Not so, , therefore Max is red.",
+        "Not so, we conclude that Max is red.",
+        "I doubt it is even so: Max is red.",
+        "Not therefore Max is red.",
+        "*Not* therefore Max is red.",
+        "not" + " " * 58 + "therefore Max is red",
+        "not" + " " * 1000 + "therefore Max is red",
+        "It isn't therefore Max is red.",
+        "It isn’t, hence, Max is red.",
+        "It is false that hence Max is red.",
+        "It is false that, we conclude that Max is red.",
+        "It is not the case that, therefore, Max is red.",
+        "If Max is a dog, therefore Max is red.",
+        "If Max were a dog then so Max is red.",
+        "If Max is a dog, we conclude that Max is red.",
+        "If Max is a dog, then conclude that Max is red.",
+        "If Max is a dog (line 3) and every dog is red (line 4), so Max is red.",
+        "If all dogs are red then they are dogs and if Max is a dog, so Max is red.",
+        "If so, Max is red.",
+        "Max would be a dog, so Max is red.",
+        "Unless Max is a dog, hence Max is red.",
+        "Whether Max is a dog or not, thus Max is red.",
+        "Perhaps Max is a dog, so Max is red.",
+        "He said “so Max is red.”",
+        "(so Max is red.",
+    ],
+)
+def test_a_marker_that_is_denied_or_supposed_claims_nothing(thought):
+    assert claim_of(thought) is None
+    assert concluded_of(thought) in (None, Answer.FALSE)
+
+
+@pytest.mark.parametrize(
+    ("thought", "claim"),
+    [
+        ("¬ hence Wet", None),
+        ("not so Wet", None),
+        ("¬(Rain ∧ ¬thus Wet", None),
+        ("P → therefore Wet", None),
+        ("P and (thus Wet", None),
+        ("If ∀x. P(x), therefore Wet", None),
+        ("¬So (Wet)", "¬So(Wet)"),
+        ("∀x So (x)", "∀x So(x)"),
+        ("∀x, y So (x)", "∀x ∀y So(x)"),
+        ("P → So (max)", "P → So(max)"),
+        ("Rain, so (Wet)", "Wet"),
+        ("If(a) and Would(b) (line 3), so Wet", "Wet"),
+        ("Given that R(a) (line 3), we know that ∃x Q(x) (line 5), so R(a) → ∃x Q(x).", "R(a) → ∃x Q(x)"),
+    ],
+)
+def test_a_marker_behind_a_sign_claims_nothing(thought, claim):
+    found = claim_of(thought, FORMULAS.read)
+    assert (found if found is None else show(found)) == claim
+
+
+@pytest.mark.parametrize(
+    ("thought", "claim"),
+    [
+        ("Max is a cat (line 0) and every cat is red (line 1), so Max is red.", "red(Max)"),
+        ("If something is kind then it is furry (line 3) and Bob is kind (line 1), so Bob is furry.", "furry(Bob)"),
+        ("Max is not red (line 0) and everything that is not red is kind (line 1), so Max is kind.", "kind(Max)"),
+        ("It is not the case that Max is red (line 3) and Max is old (line 2), so Max is kind.", "kind(Max)"),
+        ("Perhaps not. Max is a cat (line 0), so Max is red.", "red(Max)"),
+        ("Therefore, we can conclude that Max is red.", "red(Max)"),
+        ("Max is a cat, so therefore Max is red.", "red(Max)"),
+        ("Max is a cat, therefore conclude Max is red.", "red(Max)"),
+        ("Max is red so Max is kind", "kind(Max)"),
+        ("From lines 0 and 1 we conclude that Max is red.", "red(Max)"),
+        ("From lines 0 and 1, derive Max is red.", "red(Max)"),
+        ("Max is a cat and we may now safely infer that Max is red.", "red(Max)"),
+        ("It follows that Max is a banana.", "banana(Max)"),
+        ("Max is a cat (line 1); it follows that Max is a banana.", "banana(Max)"),
+    ],
+)
+def test_a_marker_that_says_something_is_derived_makes_a_claim(thought, claim):
+    assert show(claim_of(thought)) == claim
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
         "so",
         "so.",
         "Max is red, therefore",
@@ -66,7 +167,19 @@ def test_marked_text_that_is_no_sentence_is_unreadable(thought):
         ("Line 3 contradicts the conclusion, so the answer is FALSE.", Answer.FALSE),
         ("Therefore the conclusion is unknown", Answer.UNKNOWN),
         ("The statement is true.", Answer.TRUE),
-        ("therefore the statement that Max is red is false", Answer.FALSE),
+        ("the answer is: unknown", Answer.UNKNOWN),
+        ("The answer is therefore TRUE.", Answer.TRUE),
+        ("Hence, the conclusion is: false", Answer.FALSE),
+        ("The conclusion follows. The answer is TRUE.", Answer.TRUE),
+        ("I think the conclusion is false", Answer.FALSE),
+        ("The statement that Max is a banana is true.", Answer.TRUE),
+        ("We cannot conclude that Max is red: unknown.", Answer.UNKNOWN),
+        ("It is not false, it is true, yes, True.", Answer.TRUE),
+        ("The conclusion is neither true nor false.", None),
+        ("The answer is not TRUE.", None),
+        ("It isn't true.", None),
+        ("It can’t be true.", None),
+        ("That is so untrue.", None),
         ("", None),
         ("Done.", None),
     ],
@@ -78,6 +191,20 @@ def test_a_conclusion_may_name_its_answer(thought, claim):
 def test_a_conclusion_may_state_a_formula():
     assert show(concluded_of("so Max is not red.")) == "¬red(Max)"
     assert isinstance(concluded_of("so the answer is not TRUE."), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "So the conclusion Max is red is false is true",
+        "therefore the statement that Max is red is false",
+        "so the answer to all is that he is not TRUE, it is FALSE",
+        "so the answer, not to be trusted, is TRUE",
+        "so it is true",
+    ],
+)
+def test_a_marked_answer_has_nothing_in_between(thought):
+    assert isinstance(concluded_of(thought), Unreadable)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +249,36 @@ def test_any_thought_can_be_asked(text):
         "the answer " + "is tru " * 100_000,
         "so the answer is" + " is" * 300_000,
         "and " * 200_000 + "(line 3)",
+        "line 1 (" * 100_000 + ")" * 100_000,
+        "not so, " * 120_000,
+        "not " + "so x " * 200_000,
+        "if it is so, then " * 60_000,
+        "we now " * 150_000,
+        "now " * 250_000 + "conclude",
+        "not" + " " * 1_000_000 + "true",
+        "conclude that " * 70_000,
+        "x conclude that " * 60_000,
     ],
 )
 def test_a_megabyte_of_thought_takes_no_time(thought):
     started = time.monotonic()
     claim_of(thought), concluded_of(thought), quotes(thought)
     assert time.monotonic() - started < 3
+
+
+def test_quotes_inside_quotes_take_little_memory():
+    tracemalloc.start()
+    quotes("line 1 (" * 20_000 + ")" * 20_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30 << 20
+
+
+def test_a_quote_is_neither_very_long_nor_inside_another():
+    assert [line for line, _ in quotes("From line 1 (Max is red or line 2 (Max is kind)), so Max is red.")] == [1]
+    assert quotes(f"From line 1 ({'Max is red and ' * 100}) and line 2 (Max is red), so Max is red.") == quotes(
+        "From line 2 (Max is red), so Max is red."
+    )
 
 
 @pytest.mark.parametrize(

@@ -629,6 +629,11 @@ def assert_said_again(reading: Reading | Unreadable) -> None:
         ("branches", "branch"),
         ("luminous", "luminous"),
         ("prime numbers", "prime number"),
+        ("news", "news"),
+        ("means", "means"),
+        ("goods", "goods"),
+        ("series", "series"),
+        ("species", "species"),
     ],
 )
 def test_singulars(plural, noun):

@@ -77,3 +77,10 @@ def test_a_formula_that_is_none_is_named():
         read_problem(PREMISES, "", ("Bird(a)", "Bird("))
     with pytest.raises(UnreadableSentence, match="the conclusion: 'A B' is not a formula, column 3"):
         read_problem(PREMISES, "", FORMULAS_OF, "A B")
+
+
+@pytest.mark.parametrize("formulas", [FORMULAS_OF[:1], ("", FORMULAS_OF[1], ""), (*FORMULAS_OF, "Bird(max)")])
+def test_formulas_that_are_not_one_a_premise_are_an_error(formulas):
+    said = f"2 premises but {len(formulas)} formulas: expected as many of each"
+    with pytest.raises(UnreadableSentence, match=said):
+        read_problem(PREMISES, "", formulas)

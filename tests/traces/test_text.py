@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.rules import CONCLUDE, RULES
-from sokrates.traces.text import parse, parse_action, render, render_action, stated_answer
+from sokrates.traces.text import parse, parse_action, render, render_action
 
 thoughts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40).map(str.strip)
 actions = st.tuples(st.sampled_from([*RULES, CONCLUDE, "RULE"]), st.lists(st.integers(0, 10**9 - 1), max_size=4))
@@ -112,12 +112,49 @@ Action: I take the first.
 Thought: cut off"""
     parsed = parse(text)
     assert [(step.thought, step.option_type, step.option_args) for step in parsed.steps] == [
-        ("Max is red.", "AND_ELIM", (0,)),
+        ("First, let us think.\nMax is red.", "AND_ELIM", (0,)),
         ("one line", "AND_ELIM", (1,)),
         ("", "AND_ELIM", (2,)),
         ("broken", "", ()),
     ]
-    assert parsed.final_answer is None
+    assert parsed.final_answer is None and parsed.unread_answer is None
+    assert parsed.rest == "cut off"
+
+
+def test_no_text_vanishes():
+    text = """Before.
+Thought: one
+
+Thought:
+Thought: two
+  lines
+Action: <Option type="AND_ELIM" args="[0]" />
+Thought: three
+Final Answer: **TRUE**
+Four.
+Action: <Option type="CONCLUDE" args="[0]" />
+Final Answer: true.
+
+Thought: five
+Thought: six"""
+    parsed = parse(text)
+    assert [step.thought for step in parsed.steps] == ["Before.\none\ntwo\n  lines", "three\nFour."]
+    assert parsed.final_answer is Answer.TRUE
+    assert parsed.rest == "five\nsix"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("", ""),
+        ("Hm.\nThe end.", "Hm.\nThe end."),
+        ('Action: <Option type="CONCLUDE" args="[0]" />\nFinal Answer: TRUE\n```\n', ""),
+        ('Action: <Option type="CONCLUDE" args="[0]" />\nFinal Answer: TRUE\nor not', "or not"),
+        ("Final Answer:\n\nTRUE\n\nThought:", ""),
+    ],
+)
+def test_what_no_action_follows_is_the_rest(text, rest):
+    assert parse(text).rest == rest
 
 
 def test_a_completion_may_go_on_where_the_prompt_ended():
@@ -126,22 +163,30 @@ def test_a_completion_may_go_on_where_the_prompt_ended():
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "answer", "unread"),
     [
-        ("Final Answer: TRUE", Answer.TRUE),
-        ("final answer: **False**.", Answer.FALSE),
-        ("x\n  Final Answer :\n Unknown", Answer.UNKNOWN),
-        ("Final Answer: FALSE\nFinal Answer: TRUE", Answer.TRUE),
-        ("Final Answer: TRUE\nFinal Answer: perhaps", None),
-        ("Final Answer: TRUTH", None),
-        ("the Final Answer: TRUE", None),
-        ("Final Answer:", None),
-        ("", None),
+        ("Final Answer: TRUE", Answer.TRUE, None),
+        ("final answer: **False**.", Answer.FALSE, None),
+        ("Final Answer: [`_\"('TRUE')\"_`]", Answer.TRUE, None),
+        ("x\n  Final Answer :\n Unknown", Answer.UNKNOWN, None),
+        ("Final Answer: TRUE\nFinal Answer: true.\n", Answer.TRUE, None),
+        ("Final Answer: FALSE\nFinal Answer: TRUE", None, "FALSE; TRUE"),
+        ("Final Answer: TRUE\nFinal Answer: perhaps", None, "TRUE; perhaps"),
+        ("Final Answer: perhaps\nFinal Answer: TRUE", None, "perhaps; TRUE"),
+        ("Final Answer: TRUE or FALSE", None, "TRUE or FALSE"),
+        ("Final Answer: TRUE is wrong, it is FALSE.", None, "TRUE is wrong, it is FALSE"),
+        ("Final Answer: not TRUE", None, "not TRUE"),
+        ("Final Answer: TRUTH", None, "TRUTH"),
+        ("Final Answer: TRUE?", None, "TRUE?"),
+        ("Final Answer:", None, ""),
+        ("the Final Answer: TRUE", None, None),
+        ("", None, None),
     ],
 )
-def test_the_stated_answer(text, answer):
-    assert stated_answer(text) is answer
-    assert parse(text).final_answer is answer
+def test_the_stated_answer(text, answer, unread):
+    parsed = parse(text)
+    assert parsed.final_answer is answer
+    assert parsed.unread_answer == unread
 
 
 @pytest.mark.parametrize(
@@ -156,6 +201,10 @@ def test_the_stated_answer(text, answer):
         'Action: <Option type="RULE" args="[' + "0, " * 300_000,
         "Final Answer:" + " " * 1_000_000 + "x",
         "Final Answer: *_" * 60_000,
+        "Final Answer: perhaps\n" * 40_000,
+        "Thought: a\n" * 90_000,
+        "\n \t" * 300_000,
+        (" " * 999 + "\n") * 1_000,
     ],
 )
 def test_a_megabyte_takes_no_time(text):

@@ -95,7 +95,8 @@ def cited_formulas(trace: Trace, step: Step) -> list[Formula] | None:
 def verdict_of(trace: Trace, step: Step) -> Step:
     """The step judged in place of the one it was made from, after the untouched steps before it."""
     steps = [*(fresh(earlier) for earlier in trace.steps[: step.step_idx]), step]
-    verify(Trace(**{**{name: getattr(trace, name) for name in trace.__struct_fields__}, "steps": steps}))
+    fields = {name: getattr(trace, name) for name in trace.__struct_fields__}
+    verify(Trace(**{**fields, "steps": steps, "completion": ""}))
     assert all(earlier.solver_valid for earlier in steps[:-1])
     return step
 
@@ -156,6 +157,7 @@ def test_every_step_left_out_breaks_the_proof():
         seen += 1
         left_out = rng.randrange(len(trace.steps) - 1)
         trace.steps = [fresh(step) for step in trace.steps if step.step_idx != left_out]
+        trace.completion = ""
         assert not verify(trace).all_steps_valid
     assert seen > 100
 

@@ -21,11 +21,17 @@ YUMPUS = ("Max is a wumpus (line 0) and every wumpus is a yumpus (line 1), so Ma
 RED = ("Max is a yumpus (line 3) and yumpuses are red (line 2), so Max is red.", PONENS.format(3, 2))
 
 
-def verified(*steps, answer="TRUE", conclusion="Max is red.", label=Answer.TRUE, premises=PREMISES) -> Trace:
+PROBLEM = Problem(problem_id="p", premises=PREMISES, conclusion="Max is red.", label=Answer.TRUE)
+
+
+def completion(*steps, answer="TRUE") -> str:
     text = "\n".join(f"Thought: {thought}\nAction: {action}" for thought, action in steps)
-    if answer:
-        text += f"\n\nFinal Answer: {answer}"
-    return verify(build_trace(Problem(problem_id="p", premises=premises, conclusion=conclusion, label=label), text))
+    return f"{text}\n\nFinal Answer: {answer}" if answer else text
+
+
+def verified(*steps, answer="TRUE", conclusion="Max is red.", label=Answer.TRUE, premises=PREMISES) -> Trace:
+    problem = Problem(problem_id="p", premises=premises, conclusion=conclusion, label=label)
+    return verify(build_trace(problem, completion(*steps, answer=answer)))
 
 
 def test_a_proof():
@@ -63,6 +69,88 @@ def test_a_final_answer_that_differs(stated):
 
 def test_a_trace_may_leave_its_final_answer_out():
     assert verified(YUMPUS, RED, ("", TRUE), answer="").all_steps_valid
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("TRUE or FALSE", "'TRUE or FALSE'"),
+        ("TRUE is wrong", "'TRUE is wrong'"),
+        ("", "''"),
+        ("FALSE\nFinal Answer: TRUE", "'FALSE; TRUE'"),
+        ("not " * 50 + "TRUE", f"{('not ' * 10)!r}…"),
+    ],
+)
+def test_a_final_answer_that_cannot_be_read(said, quoted):
+    text = completion(YUMPUS, RED, ("", TRUE), answer="") + f"\nFinal Answer: {said}"
+    trace = verify(build_trace(PROBLEM, text))
+    assert all(step.solver_valid for step in trace.steps) and trace.stated_answer is None
+    assert trace.final_answer is Answer.TRUE and trace.correct
+    assert not trace.all_steps_valid
+    assert trace.invalid_reason == f"its final answer cannot be read: {quoted}"
+
+
+@pytest.mark.parametrize(
+    "end", ["\nThought: But no.", "\nFinal Answer: TRUE\nThought: But no.", "\nFinal Answer: TRUE\nBut no."]
+)
+def test_a_thought_after_the_conclusion(end):
+    trace = verify(build_trace(PROBLEM, completion(YUMPUS, RED, ("", TRUE), answer="") + end))
+    assert all(step.solver_valid for step in trace.steps) and trace.correct
+    assert not trace.all_steps_valid
+    assert trace.invalid_reason == "a thought follows the conclusion"
+
+
+def test_a_thought_counts_though_another_follows_it():
+    trace = verify(build_trace(PROBLEM, f"So Max is mad.\nThought: So Max is odd.\n{completion(YUMPUS)}"))
+    assert trace.steps[0].thought == f"So Max is mad.\nSo Max is odd.\n{YUMPUS[0]}"
+    trace = verify(build_trace(PROBLEM, f"{completion(YUMPUS)}\nThought: So Max is mad.\nThought:\nAction: {TRUE}"))
+    assert trace.steps[1].reason == "claim_differs"
+
+
+def test_steps_that_are_not_those_of_the_text():
+    said = "its steps are not those of its text"
+
+    def reason(change, **changes) -> str | None:
+        trace = build_trace(PROBLEM, completion(YUMPUS, RED, ("", TRUE)))
+        for name, value in changes.items():
+            setattr(trace, name, value)
+        change(trace.steps)
+        verify(trace)
+        assert trace.all_steps_valid is (trace.invalid_reason is None)
+        return trace.invalid_reason
+
+    assert reason(lambda steps: None) is None
+    assert reason(lambda steps: None, completion=completion(YUMPUS, YUMPUS, RED, ("", TRUE))) == said
+    assert reason(lambda steps: steps.insert(0, steps[0])) == said
+    assert reason(lambda steps: setattr(steps[0], "thought", "so Max is a yumpus.")) == said
+    assert reason(lambda steps: setattr(steps[0], "action", "")) == said
+    assert reason(lambda steps: setattr(steps[1], "option_args", (2, 3))) == said
+    assert reason(lambda steps: setattr(steps[2], "option_type", "conclude")) == "it does not conclude"
+    assert reason(lambda steps: setattr(steps[0], "thought", "so Max is a yumpus."), completion="") is None
+    assert reason(lambda steps: setattr(steps[0], "action", ""), completion="") is None
+    assert reason(lambda steps: setattr(steps[1], "option_args", (2, 3)), completion="") == said
+    assert reason(lambda steps: setattr(steps[1], "action", "I take the first."), completion="") == said
+
+
+def test_steps_may_be_cut_off_before_the_conclusion():
+    text = completion(YUMPUS, RED, ("", TRUE), YUMPUS)
+    assert verify(build_trace(PROBLEM, text, max_steps=2)).invalid_reason == "it does not conclude"
+    said = "its steps are not those of its text"
+    assert verify(build_trace(PROBLEM, text, max_steps=3)).invalid_reason == said
+    assert verify(build_trace(PROBLEM, text, max_steps=4)).invalid_reason == "a step is invalid"
+
+
+def test_the_thought_of_a_conclusion_says_what_the_action_says():
+    said = ("I think the conclusion is false", TRUE)
+    assert verified(YUMPUS, RED, said).steps[2].reason == "claim_differs"
+    assert verified(YUMPUS, RED, ("The conclusion follows. The answer is TRUE.", TRUE)).all_steps_valid
+    marked = ("So the conclusion Max is red is false is true", TRUE)
+    assert verified(YUMPUS, RED, marked).steps[2].reason == "claim_unreadable"
+
+
+@pytest.mark.parametrize("thought", ["It follows that Max is a banana.", "We infer Max is a banana."])
+def test_what_is_said_to_follow_is_the_claim(thought):
+    assert verified((thought, PONENS.format(0, 1))).steps[0].reason == "claim_differs"
 
 
 def test_a_claim_is_needed_at_every_inference():

@@ -1,15 +1,21 @@
 """The claim of a thought: the formula that it says it has derived, and the premises that it quotes.
 
-Contract: the claim is the text after the last marker (so, therefore, hence, thus, conclude that, derive that); without
-a marker it is the whole thought, maybe behind "Assume", if that is one sentence of the grammar, else there is none.
-Marked text that cannot be read is `Unreadable`, never ignored; a marker that is denied ("cannot conclude that") is
-none. In the thought of a CONCLUDE the marked text may also name the answer. The text is read in the problem's language,
-where no predicate is a marker: `So(max)`.
+Contract: the claim is the text after the last marker; without a marker it is the whole thought, maybe behind "Assume",
+if that is one sentence of the grammar, else there is none. Marked text that cannot be read is `Unreadable`, never
+ignored. The text is read in the problem's language, where no predicate is a marker: `So(max)`.
+
+Markers are so, therefore, hence, thus; and, where a clause begins, "(we can) conclude/derive/infer (that)" and "it
+follows that". One behind a word or sign that denies it or makes it a part of something ("not so", "that therefore",
+`¬ hence`), and one in a sentence that only supposes ("if" without "then", would, perhaps), is none.
+
+The thought of a CONCLUDE may also name the answer: marked or alone as "the answer is TRUE", or anywhere in a thought
+that claims nothing else, by the one answer that it says.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from sokrates.logic import english
@@ -20,23 +26,146 @@ from sokrates.logic.language import Reader
 
 Claim = Formula | Unreadable | None
 
+_NOT = "n['’ʼ]t"
+_ADVERBS = "can|may|must|now|then|finally|also|safely"
 _MARKER = re.compile(
-    r"(?<![\w-])(?:so|therefore|hence|thus|(?<!not )(?<!n't )(?<!never )(?:conclude|derive)(?: that)?)\b"
-    r"(?!\(|-\w)[,:]?\s*",
-    re.IGNORECASE,
+    rf"""(?=[sthwicmnfad])(?<![\w'’ʼ-])(?:
+        (?P<adverb>so|therefore|hence|thus)
+      | (?P<stated>(?:we|i)\s+(?:(?:{_ADVERBS}|therefore|thus|hence)[\s,]+){{0,4}}(?:conclude|derive|infer)(?:\s+that)?
+          | it\s+follows\s+that)
+      | (?P<bare>(?:(?:{_ADVERBS})\s+){{0,4}}(?:conclude|derive|infer)(?:\s+that)?)
+    )(?![\w(]|-\w)[\s,:]*""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_SUPPOSING = re.compile(
+    rf"""(?=[itupwmcys])(?<![\w'’ʼ-])(?:(?P<if>if)|(?P<then>then)
+      | (?P<supposed>unless|whether|perhaps|maybe|possibly|probably|(?:were|would|could|might)(?:{_NOT})?)
+      | (?P<said>we|i|you|to|cannot|(?:can|may|must|should)(?:{_NOT})?)
+    )(?![\w(]|-\w)
+    | (?P<end>(?<![∀∃]\w)(?<!forall\ \w)(?<!exists\ \w)[.;](?=\s))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What makes a sentence one that only supposes; who it says does or may do something; and where it ends."""
+_SUPPOSED = "if unless whether perhaps maybe possibly probably were would could might".split()
+"""A thought with a sentence that only supposes has one of these somewhere in it."""
+
+_DENYING = frozenset(
+    "not never cannot cant dont isnt arent wasnt doesnt didnt wont no nor neither or xor iff implies that whether if "
+    "unless then than to because is are was were be been being am do does did doing hardly scarcely barely think "
+    "thinks believe believes hope hopes doubt doubts say says said when while although though without".split()
+)
+"""Words that deny a marker which stands directly behind them, or make it a part of something."""
+_DENYING_SIGNS = frozenset("¬~!∧∨⊕→↔⇒⇔&|-><=≠([{\"'“‘«`^")
+_WRAPPING = "()[]{}\"'“”‘’*_`"
+_QUANTIFIED = re.compile(r"(?:[∀∃]|\b(?:forall|exists)\b) ?\w+(?: \w+)?\.?$")
+_WINDOW = 60
+"""How many characters before a marker are looked at; where no whole word is among them, it is none."""
+_CLAUSE_BEGINS = re.compile(r"(?:^|[.;,:)]|\band)\s*\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"\d\s*\Z")
+
 _ASSUMED = re.compile(r"assume(?: that)?[:,]?\s+", re.IGNORECASE)
 _CITATION = re.compile(r"\((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
-_ANSWER = re.compile(r"(?:the )?(?:answer|conclusion|statement)\b[^.]*? is (true|false|unknown)", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"(?:the )?(?:answer|conclusion|statement) is:? (?:(?:therefore|thus|hence|then),? )?(true|false|unknown)",
+    re.IGNORECASE,
+)
+_ANSWER_WORD = re.compile(
+    rf"(?P<denied>(?:\b(?:not|cannot|never)|{_NOT})\s+(?:be\s+)?)?\b(?P<answer>true|false|unknown)\b", re.IGNORECASE
+)
 _QUOTE_AFTER = re.compile(r"\b(?:line|premise) (\d{1,9}) (?=\()", re.IGNORECASE)
 _CONNECTIVE = re.compile(r"[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
+_PARENTHESIS = re.compile("[()]")
+_LONGEST_QUOTE = 1000
 
 
 @lru_cache(maxsize=1 << 16)
 def _parts(thought: str) -> tuple[str, str | None]:
     """What stands before the last marker, and behind it (None without a marker)."""
-    last = max(_MARKER.finditer(thought), key=re.Match.start, default=None)
+    last = max(_markers(thought), key=re.Match.start, default=None)
     return (thought, None) if last is None else (thought[: last.start()], _bare(thought[last.end() :]))
+
+
+def _markers(thought: str) -> Iterator[re.Match[str]]:
+    """The markers that are neither denied nor supposed; one directly behind another has the standing of that one."""
+    sentence = _Sentence(thought)
+    behind, stands = -1, False
+    for marker in _MARKER.finditer(thought):
+        if marker.start() != behind:
+            stands = _stands(thought, marker, sentence)
+        behind = marker.end()
+        if stands:
+            yield marker
+
+
+class _Sentence:
+    """What the sentence at a place in a thought has said so far; asked from left to right."""
+
+    def __init__(self, thought: str) -> None:
+        self._thought, self._place = thought, 0
+        lowered = thought.lower()
+        self.may_suppose = any(word in lowered for word in _SUPPOSED)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.supposes, self.says, self._ifs = False, False, 0
+
+    def read_to(self, place: int) -> None:
+        for found in _SUPPOSING.finditer(self._thought, self._place, place):
+            match found.lastgroup:
+                case "if":
+                    self._ifs += 1
+                case "then":
+                    self._ifs = max(0, self._ifs - 1)
+                case "supposed":
+                    self.supposes = True
+                case "said":
+                    self.says = True
+                case _:
+                    self._begin()
+        self._place = place
+
+    @property
+    def only_supposes(self) -> bool:
+        return self.supposes or self._ifs > 0
+
+
+def _stands(thought: str, marker: re.Match[str], sentence: _Sentence) -> bool:
+    """Whether a marker that is behind no other one says that something is derived."""
+    before = thought[max(0, marker.start() - _WINDOW) : marker.start()]
+    if _denied(before, cut=marker.start() > _WINDOW):
+        return False
+    kind = marker.lastgroup
+    if sentence.may_suppose or kind == "bare":
+        sentence.read_to(marker.start())
+        if sentence.only_supposes:
+            return False
+    if kind == "adverb" and not ("," in marker[0] or ":" in marker[0]):
+        return True
+    begins = _CLAUSE_BEGINS.search(before) is not None
+    match kind:
+        case "adverb":
+            # "I doubt that it is so, Max is red": a "so" that ends its clause speaks of what was said before.
+            return begins or marker["adverb"].lower() != "so"
+        case "stated":
+            return begins or _NUMBER.search(before) is not None
+        case _:
+            # "We cannot, of course, conclude that": only where nobody else is there to do it.
+            return begins and not sentence.says
+
+
+def _denied(before: str, *, cut: bool) -> bool:
+    """Whether what stands directly before a marker denies it, or makes it a part of something."""
+    words = before.replace(",", " ").replace(":", " ").split()
+    if len(words) < 2 and (cut or not words):
+        return cut
+    last = words[-1].strip(_WRAPPING).casefold()
+    return (
+        words[-1][-1] in _DENYING_SIGNS
+        or last in _DENYING
+        or last.endswith(("n't", "n’t", "nʼt"))
+        or last.startswith("\\")
+        or _QUANTIFIED.search(" ".join(words[-3:])) is not None
+    )
 
 
 def _bare(text: str) -> str:
@@ -68,7 +197,16 @@ def concluded_of(thought: str, read: Reader = english.read) -> Answer | Claim:
     """What a CONCLUDE's thought claims: an answer by name, a formula, Unreadable, or None."""
     _, marked = _parts(thought)
     named = _ANSWER.fullmatch(_bare(thought) if marked is None else marked)
-    return Answer(named.group(1).upper()) if named else claim_of(thought, read)
+    if named:
+        return Answer(named.group(1).upper())
+    claim = claim_of(thought, read)
+    return _answer_said(thought) if claim is None else claim
+
+
+def _answer_said(thought: str) -> Answer | None:
+    """The one answer that a thought says, not counting where it is denied; None where it says none or several."""
+    said = {found["answer"].upper() for found in _ANSWER_WORD.finditer(thought) if not found["denied"]}
+    return Answer(said.pop()) if len(said) == 1 else None
 
 
 @lru_cache(maxsize=1 << 16)
@@ -83,22 +221,30 @@ def quotes(thought: str, read: Reader = english.read) -> tuple[tuple[int, Formul
 
 
 def _quoted_after(given: str) -> list[tuple[int, str]]:
-    """The words in the parentheses behind each citation."""
+    """The words in the parentheses behind each citation; none that are very long, nor inside those of another."""
     citations = list(_QUOTE_AFTER.finditer(given))
     closing = _closing(given) if citations else {}
-    quoted = ((int(c.group(1)), given[c.end() + 1 : closing[c.end()]]) for c in citations if c.end() in closing)
-    return [(number, words) for number, words in quoted if words]
+    found = []
+    ended = 0
+    for citation in citations:
+        opened = citation.end()
+        closed = closing.get(opened, 0)
+        if opened >= ended and closed:
+            ended = closed
+            if 1 < closed - opened <= _LONGEST_QUOTE:
+                found.append((int(citation.group(1)), given[opened + 1 : closed]))
+    return found
 
 
 def _closing(text: str) -> dict[int, int]:
     """Where each parenthesis is closed; those that are not are left out."""
     found: dict[int, int] = {}
     opened: list[int] = []
-    for place, character in enumerate(text):
-        if character == "(":
-            opened.append(place)
-        elif character == ")" and opened:
-            found[opened.pop()] = place
+    for parenthesis in _PARENTHESIS.finditer(text):
+        if parenthesis.group() == "(":
+            opened.append(parenthesis.start())
+        elif opened:
+            found[opened.pop()] = parenthesis.start()
     return found
 
 

@@ -35,7 +35,7 @@ RESERVED = VERBS | frozenset(
 )
 """What is neither a noun nor an adjective nor a name."""
 
-_IRREGULAR = frozenset({"sheep", "bacteria"})
+_IRREGULAR = frozenset({"sheep", "bacteria", "news", "means", "goods", "series", "species"})
 _CAPITALISED = {"mersenne_prime": "Mersenne prime"}
 
 

@@ -43,7 +43,12 @@ def language_of(premises_fol: tuple[str, ...]) -> Language:
 def read_problem(
     premises: tuple[str, ...], conclusion: str, premises_fol: tuple[str, ...] = (), conclusion_fol: str = ""
 ) -> ReadProblem:
-    """Read a problem once for all its traces. Errors: UnreadableSentence, saying which premise or the conclusion."""
+    """Read a problem once for all its traces.
+
+    Errors: UnreadableSentence, saying which premise or the conclusion, or that the formulas are not one a premise.
+    """
+    if any(premises_fol) and len(premises_fol) != len(premises):
+        raise UnreadableSentence(f"{len(premises)} premises but {len(premises_fol)} formulas: expected as many of each")
     language = language_of(premises_fol)
     if language is FORMULAS:
         premises, conclusion = premises_fol, conclusion_fol

@@ -1,8 +1,9 @@
 """Completions as text: rendering steps and parsing what models really write.
 
-Contract: `parse` never fails. An action that cannot be read is a step with an empty `option_type`; an action without a
-thought is a step with an empty thought; a thought without an action at the end is dropped (the text was cut there).
-Everything that `render` writes, `parse` reads back.
+Contract: `parse` never fails, and nothing of a completion vanishes. All text since the last action is an action's
+thought, labels left out; what no action follows is the `rest`. An action that cannot be read is a step with an empty
+`option_type`. A final answer is what a "Final Answer:" line says, nothing but the answer. Everything that `render`
+writes, `parse` reads back.
 """
 
 from __future__ import annotations
@@ -10,58 +11,90 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sokrates.logic.answer import Answer
+from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.traces.trace import Step
 
 _OPTION = re.compile(
     r"""<\s*option\s+type\s*=\s*["']\s*(\w+)\s*["']\s+args\s*=\s*["']\s*\[([\d,\s]*)\]\s*["']\s*/?\s*>""", re.IGNORECASE
 )
 _MARK = re.compile(
-    r"(?:^[ \t]*|[ \t](?=Action[ \t]*:[ \t]*<))(Thought|Action|Final Answer)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE
+    r"[\n \t](?:(?<=\n)[ \t]*|(?=Action[ \t]*:[ \t]*<))(Thought|Action|Final Answer)[ \t]*:[ \t]*", re.IGNORECASE
 )
-_FINAL = re.compile(r"^[ \t]*Final Answer[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_ANSWER = re.compile(r"[*_\s\"']*(TRUE|FALSE|UNKNOWN)\b", re.IGNORECASE)
+"""A label at the beginning of a line; an action may also end its thought's line."""
+_DECORATION = "*_`\"'()[]. \t\r\n"
+"""What may stand around a final answer."""
+_REMEMBERED = 100
+"""How long an action may be to be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The steps of a completion and its stated final answer, None where there is none that can be read."""
+    """What a completion says."""
 
     steps: list[Step]
     final_answer: Answer | None
+    """The stated final answer; None where there is none, or none that can be read."""
+    unread_answer: str | None
+    """What is stated as final answer and is not exactly one answer."""
+    rest: str
+    """The thought that no action follows."""
 
 
 def parse(completion: str) -> Parsed:
     """Read a completion; see the module's contract."""
+    text = f"\n{completion}"
+    marks = list(_MARK.finditer(text))
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    thought = [text[: marks[0].start()] if marks else text]
     steps: list[Step] = []
-    marks = list(_MARK.finditer(completion))
-    thought = completion[: marks[0].start()].strip() if marks else ""
-    for index, mark in enumerate(marks):
-        end = marks[index + 1].start() if index + 1 < len(marks) else len(completion)
-        body = completion[mark.end() : end].strip()
+    answers: list[str] = []
+    for mark, end in zip(marks, ends, strict=False):
+        body = text[mark.end() : end].strip()
         match mark.group(1).lower():
             case "thought":
-                thought = body
-            case "action":
+                thought.append(body)
+            case "final answer":
+                answer, _, after = body.partition("\n")
+                answers.append(answer.strip(_DECORATION))
+                thought.append(after if after.strip(_DECORATION) else "")
+            case _:
                 option, args = parse_action(body)
                 steps.append(
-                    Step(step_idx=len(steps), thought=thought, action=body, option_type=option, option_args=args)
+                    Step(
+                        step_idx=len(steps),
+                        thought=_joined(thought),
+                        action=body,
+                        option_type=option,
+                        option_args=args,
+                    )
                 )
-                thought = ""
-    return Parsed(steps, stated_answer(completion))
+                thought = []
+    return Parsed(steps, *_stated(answers), _joined(thought))
 
 
-def stated_answer(completion: str) -> Answer | None:
-    """What the last "Final Answer:" says; None without one that can be read."""
-    ends = [mark.end() for mark in _FINAL.finditer(completion)]
-    found = _ANSWER.match(completion, ends[-1]) if ends else None
-    return Answer(found.group(1).upper()) if found else None
+def _joined(pieces: Iterable[str]) -> str:
+    return "\n".join(stripped for piece in pieces if (stripped := piece.strip()))
+
+
+def _stated(answers: Sequence[str]) -> tuple[Answer | None, str | None]:
+    """The one answer that all final answers are, or what they say instead."""
+    said = {answer.upper() for answer in answers}
+    if len(said) == 1 and said <= {*ANSWERS}:
+        return Answer(said.pop()), None
+    return None, "; ".join(answers) if answers else None
 
 
 def parse_action(text: str) -> tuple[str, tuple[int, ...]]:
     """The option and its arguments; ("", ()) for what is not exactly one option."""
-    found = _OPTION.fullmatch(text.strip())
+    text = text.strip()
+    return _read_action(text) if len(text) <= _REMEMBERED else _read_action.__wrapped__(text)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_action(text: str) -> tuple[str, tuple[int, ...]]:
+    found = _OPTION.fullmatch(text)
     if not found:
         return "", ()
     numbers = [part.strip() for part in found.group(2).split(",")] if found.group(2).strip() else []

@@ -2,9 +2,9 @@
 
 Contract: `verify` needs only what the trace carries (premises, conclusion, label, steps) and judges it afresh, whatever
 verdicts it holds. Every validity is the kernel's (`logic.proof`); this module only feeds it and counts. A trace is
-valid as a whole (`all_steps_valid`) when every step is, every inference step states its claim, it concludes, a stated
-final answer agrees, and its premises are known not to contradict each other. Whether the answer matches the label is
-`correct`.
+valid as a whole (`all_steps_valid`) when every step is, the steps are those of its text, every inference step states
+its claim, it concludes and says no more, a stated final answer agrees, and its premises are known not to contradict
+each other. Whether the answer matches the label is `correct`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
 from sokrates.problems.reading import ReadProblem, read_problem
-from sokrates.traces.text import stated_answer
+from sokrates.traces.text import Parsed, parse, parse_action
 from sokrates.traces.trace import Step, Trace
 from sokrates.verification.certificate import certificate, kernel
 from sokrates.verification.published import published_valid
@@ -33,7 +33,9 @@ def verify(trace: Trace) -> Trace:
     problem = read_problem(trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol)
     theory = problem.theory
     proof = Proof(theory)
-    trace.stated_answer = _stated(trace)
+    parsed = parse(trace.completion) if trace.completion else None
+    # A trace without its text keeps its final answer in `final_answer`.
+    trace.stated_answer = parsed.final_answer if parsed else trace.stated_answer or trace.final_answer
     trace.misquotes = 0
     trace.claims_missing = 0
     for step in trace.steps:
@@ -44,19 +46,12 @@ def verify(trace: Trace) -> Trace:
     trace.correct = proof.answer is not None and proof.answer is trace.label
     trace.num_steps = trace.total_step_count = len(trace.steps)
     trace.valid_step_count = sum(step.solver_valid is True for step in trace.steps)
-    trace.invalid_reason = _invalid_reason(trace, theory, proof.answer)
+    trace.invalid_reason = _invalid_reason(trace, parsed, theory, proof.answer)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
     trace.kernel = kernel()
     trace.certificate = certificate(trace)
     return trace
-
-
-def _stated(trace: Trace) -> Answer | None:
-    """The final answer that the text states; a trace without its text keeps it in `final_answer`."""
-    if trace.completion:
-        return stated_answer(trace.completion)
-    return trace.stated_answer or trace.final_answer
 
 
 def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None) -> None:
@@ -87,7 +82,7 @@ def _misquotes(step: Step, proof: Proof, language: Language) -> int:
     return wrong
 
 
-def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str | None:
+def _invalid_reason(trace: Trace, parsed: Parsed | None, theory: Theory, answer: Answer | None) -> str | None:
     if theory.consistent is None:
         return "whether the premises contradict each other is not decided"
     if not theory.consistent:
@@ -96,11 +91,41 @@ def _invalid_reason(trace: Trace, theory: Theory, answer: Answer | None) -> str 
         return "it does not conclude"
     if any(not step.solver_valid for step in trace.steps):
         return "a step is invalid"
+    if not _says_its_steps(trace, parsed):
+        return "its steps are not those of its text"
     if trace.claims_missing:
         return "an inference step states no claim"
+    if parsed and parsed.unread_answer is not None:
+        return f"its final answer cannot be read: {_short(parsed.unread_answer)}"
     if trace.stated_answer is not None and trace.stated_answer is not answer:
         return f"the final answer says {trace.stated_answer}, CONCLUDE {answer}"
+    if parsed and parsed.rest:
+        return "a thought follows the conclusion"
     return None
+
+
+def _says_its_steps(trace: Trace, parsed: Parsed | None) -> bool:
+    """Whether the steps are those of the text, all or as many as were wanted, or without it those of their actions."""
+    steps = trace.steps
+    if parsed is None:
+        return all(not step.action or parse_action(step.action) == _option(step) for step in steps)
+    if len(steps) < len(parsed.steps):
+        whole = not any(step.option_type == CONCLUDE for step in steps)
+    else:
+        whole = len(steps) == len(parsed.steps)
+    return whole and all(_said(step) == _said(written) for step, written in zip(steps, parsed.steps, strict=False))
+
+
+def _option(step: Step) -> tuple[str, tuple[int, ...]]:
+    return step.option_type, step.option_args
+
+
+def _said(step: Step) -> tuple[str, str, str, tuple[int, ...]]:
+    return step.thought, step.action, step.option_type, step.option_args
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 40 else f"{text[:40]!r}…"
 
 
 def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
