@@ -107,7 +107,7 @@ def test_a_marker_that_is_denied_or_supposed_claims_nothing(thought):
         ("If ∀x. P(x), therefore Wet", None),
         ("¬So (Wet)", "¬So(Wet)"),
         ("∀x So (x)", "∀x So(x)"),
-        ("∀x, y So (x)", "∀x ∀y So(x)"),
+        ("∀x, y So (x, y)", "∀x ∀y So(x, y)"),
         ("P → So (max)", "P → So(max)"),
         ("Rain, so (Wet)", "Wet"),
         ("If(a) and Would(b) (line 3), so Wet", "Wet"),
