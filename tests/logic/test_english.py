@@ -499,7 +499,7 @@ def sayable(draw):
     return formula
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(sayable(), st.sets(predicates))
 def test_what_is_said_is_read_back(formula, nouns):
     sentence = say(formula, nouns)

@@ -72,8 +72,14 @@ def gold_of(path: Path, format: Format) -> Iterator[tuple[Problem, Trace | NoGol
         yield one, trace
 
 
+OOD = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if "train" in path.stem else [])
+    for path in files("prontoqa/*_ood.jsonl")
+]
+
+
 @needs("prontoqa/*_ood.jsonl")
-@pytest.mark.parametrize("path", files("prontoqa/*_ood.jsonl"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OOD)
 def test_every_problem_out_of_distribution_has_a_gold_trace(path):
     unsolved = {one.problem_id: str(found) for one, found in gold_of(path, "prontoqa") if not is_right(one, found)}
     assert unsolved.keys() <= {"train-Composed-fictional-h2-w2-30", "train-Composed-fictional-h3-w2-4"}
