@@ -172,9 +172,20 @@ def test_marked_text_that_is_no_sentence_is_unreadable(thought):
         ("Hence, the conclusion is: false", Answer.FALSE),
         ("The conclusion follows. The answer is TRUE.", Answer.TRUE),
         ("I think the conclusion is false", Answer.FALSE),
-        ("The statement that Max is a banana is true.", Answer.TRUE),
-        ("We cannot conclude that Max is red: unknown.", Answer.UNKNOWN),
-        ("It is not false, it is true, yes, True.", Answer.TRUE),
+        ("The statement that Max is a banana is true.", None),
+        ("We cannot conclude that Max is red: unknown.", None),
+        ("It is not false, it is true, yes, True.", None),
+        ("so it is TRUE", Answer.TRUE),
+        ("so the claim is false.", Answer.FALSE),
+        ("It must be **TRUE**.", Answer.TRUE),
+        ("The answer is uncertain.", Answer.UNKNOWN),
+        ("We cannot therefore conclude that the answer is TRUE.", None),
+        ("It is not necessarily true.", None),
+        ("I do not think that this is true.", None),
+        ("The conclusion is far from true.", None),
+        ("It is hardly true", None),
+        ("The answer is the opposite of TRUE.", None),
+        ("No line says the conclusion or its opposite, so the answer is UNKNOWN.", Answer.UNKNOWN),
         ("The conclusion is neither true nor false.", None),
         ("The answer is not TRUE.", None),
         ("It isn't true.", None),
@@ -200,7 +211,7 @@ def test_a_conclusion_may_state_a_formula():
         "therefore the statement that Max is red is false",
         "so the answer to all is that he is not TRUE, it is FALSE",
         "so the answer, not to be trusted, is TRUE",
-        "so it is true",
+        "so it is truer",
     ],
 )
 def test_a_marked_answer_has_nothing_in_between(thought):
@@ -326,3 +337,43 @@ def test_what_is_no_formula_is_unreadable_where_formulas_are_spoken():
 def test_quoted_formulas_may_have_parentheses(thought, quoted):
     found = [(line, formula and show(formula)) for line, formula in quotes(thought, FORMULAS.read)]
     assert found == quoted
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "Never, ever, conclude that Max is red.",
+        "It is false that Max is a cat and therefore Max is red.",
+        "I deny that Max is a cat and hence Max is red.",
+        "Suppose for a moment that Max is a cat, so Max is red.",
+        "If Max is a cat (cf. line 0), so Max is red.",
+        "If Max were a cat, e.g. by line 0, so Max is red.",
+        "Assuming that Max is a cat, so Max is red.",
+        "It is nonsense that Max is a cat, so Max is red.",
+        "It is not\u200bso Max is red.",
+        "nоt so Max is red.",  # a Cyrillic o
+        "Max is a cat, provided he purrs, so Max is red.",
+    ],
+)
+def test_a_sentence_that_denies_or_supposes_claims_nothing(thought):
+    assert claim_of(thought) is None or isinstance(claim_of(thought), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "Could line 1 help? Yes! Max is a cat, so Max is red.",
+        "Max is a cat (line 0) and every cat is red (line 1). Consequently, Max is red.",
+        "Every cat is red (line 1). This means that Max is red.",
+        "Max is a cat. We deduce that Max is red.",
+        "So, by modus ponens, Max is red.",
+        "Max is a cat, so Max is red (by MODUS_PONENS).",
+        "Suppose that Max is red.",
+        "Let us assume Max is red.",
+        "Assume for the sake of contradiction that Max is red.",
+        "For contradiction, assume Max is red.",
+        "Assumption: Max is red.",
+    ],
+)
+def test_common_phrasings_are_read(thought):
+    assert show(claim_of(thought)) == "red(Max)"

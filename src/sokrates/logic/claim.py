@@ -4,12 +4,12 @@ Contract: the claim is the text after the last marker; without a marker it is th
 if that is one sentence of the grammar, else there is none. Marked text that cannot be read is `Unreadable`, never
 ignored. The text is read in the problem's language, where no predicate is a marker: `So(max)`.
 
-Markers are so, therefore, hence, thus; and, where a clause begins, "(we can) conclude/derive/infer (that)" and "it
-follows that". One behind a word or sign that denies it or makes it a part of something ("not so", "that therefore",
-`¬ hence`), and one in a sentence that only supposes ("if" without "then", would, perhaps), is none.
+Markers are so, therefore, hence, thus, consequently, accordingly; and, where a clause begins, "(we can) conclude,
+derive, infer, deduce (that)", "it follows that" and "this means that". One behind a word or sign that denies it or
+makes it a part of something ("not so", "that therefore", `¬ hence`), and one in a sentence that only supposes or denies
+("if" without "then", would, perhaps, "it is false"), is none.
 
-The thought of a CONCLUDE may also name the answer: marked or alone as "the answer is TRUE", or anywhere in a thought
-that claims nothing else, by the one answer that it says.
+The thought of a CONCLUDE may also name the answer, marked or in its last sentence: "the answer is TRUE".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from unicodedata import category
 
 from sokrates.logic import english
 from sokrates.logic.answer import Answer
@@ -27,27 +28,33 @@ from sokrates.logic.language import Reader
 Claim = Formula | Unreadable | None
 
 _NOT = "n['’ʼ]t"
+_VERB = "(?:conclude|derive|infer|deduce)"
 _ADVERBS = "can|may|must|now|then|finally|also|safely"
 _MARKER = re.compile(
     rf"""(?=[sthwicmnfad])(?<![\w'’ʼ-])(?:
-        (?P<adverb>so|therefore|hence|thus)
-      | (?P<stated>(?:we|i)\s+(?:(?:{_ADVERBS}|therefore|thus|hence)[\s,]+){{0,4}}(?:conclude|derive|infer)(?:\s+that)?
-          | it\s+follows\s+that)
-      | (?P<bare>(?:(?:{_ADVERBS})\s+){{0,4}}(?:conclude|derive|infer)(?:\s+that)?)
+        (?P<adverb>so|therefore|hence|thus|consequently|accordingly)
+      | (?P<stated>(?:we|i)\s+(?:(?:{_ADVERBS}|therefore|thus|hence)[\s,]+){{0,4}}{_VERB}(?:\s+that)?
+          | it\s+follows\s+that|(?:this|which)\s+means\s+that)
+      | (?P<bare>(?:(?:{_ADVERBS})\s+){{0,4}}{_VERB}(?:\s+that)?)
     )(?![\w(]|-\w)[\s,:]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 _SUPPOSING = re.compile(
-    rf"""(?=[itupwmcys])(?<![\w'’ʼ-])(?:(?P<if>if)|(?P<then>then)
-      | (?P<supposed>unless|whether|perhaps|maybe|possibly|probably|(?:were|would|could|might)(?:{_NOT})?)
+    rf"""(?=[itupwmcysdfnoar])(?<![\w'’ʼ-])(?:(?P<if>if)|(?P<then>then)
+      | (?P<supposed>unless|whether|perhaps|maybe|possibly|probably|suppos(?:e|ing)|assuming|provided|otherwise
+          | den(?:y|ies)|doubts?|refuses?|false|wrong|impossible|incorrect|untrue|nonsense|never|nobody
+          | (?:were|would|could|might)(?:{_NOT})?)
       | (?P<said>we|i|you|to|cannot|(?:can|may|must|should)(?:{_NOT})?)
     )(?![\w(]|-\w)
-    | (?P<end>(?<![∀∃]\w)(?<!forall\ \w)(?<!exists\ \w)[.;](?=\s))""",
+    | (?P<end>(?<![∀∃]\w)(?<!forall\ \w)(?<!exists\ \w)(?<!\bcf)(?<!\be\.g)(?<!\bi\.e)[.;!?](?=\s))""",
     re.IGNORECASE | re.VERBOSE,
 )
 """What makes a sentence one that only supposes; who it says does or may do something; and where it ends."""
-_SUPPOSED = "if unless whether perhaps maybe possibly probably were would could might".split()
-"""A thought with a sentence that only supposes has one of these somewhere in it."""
+_SUPPOSED = (
+    "if unless whether perhaps maybe possibly probably suppos assuming provided otherwise deny denies doubt refuse "
+    "false wrong impossible incorrect untrue nonsense never nobody were would could might"
+).split()
+"""A thought with a sentence that only supposes, or denies what it goes on to say, has one of these somewhere in it."""
 
 _DENYING = frozenset(
     "not never cannot cant dont isnt arent wasnt doesnt didnt wont no nor neither or xor iff implies that whether if "
@@ -63,15 +70,24 @@ _WINDOW = 60
 _CLAUSE_BEGINS = re.compile(r"(?:^|[.;,:)]|\band)\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"\d\s*\Z")
 
-_ASSUMED = re.compile(r"assume(?: that)?[:,]?\s+", re.IGNORECASE)
-_CITATION = re.compile(r"\((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
-_ANSWER = re.compile(
-    r"(?:the )?(?:answer|conclusion|statement) is:? (?:(?:therefore|thus|hence|then),? )?(true|false|unknown)",
+_FOR_CONTRADICTION = r"for (?:the sake of )?(?:a )?contradiction"
+_ASSUMED = re.compile(
+    rf"(?:(?:let us|let's|let’s|we|i) )?(?:assume|suppose)(?: that)?(?: {_FOR_CONTRADICTION}(?: that)?)?[:,]?\s+"
+    rf"|{_FOR_CONTRADICTION}, (?:assume|suppose)(?: that)? |assumption: ",
     re.IGNORECASE,
 )
-_ANSWER_WORD = re.compile(
-    rf"(?P<denied>(?:\b(?:not|cannot|never)|{_NOT})\s+(?:be\s+)?)?\b(?P<answer>true|false|unknown)\b", re.IGNORECASE
+_BY_RULE = re.compile(r"\(by [a-z _]+\)", re.IGNORECASE)
+_BY_RULE_IN_FRONT = re.compile(r"by [a-z_]+(?: [a-z_]+)?, ", re.IGNORECASE)
+_CITATION = re.compile(r"\((?:line|premise) (\d{1,9})\)", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"""(?:i\ (?:think|believe)\ (?:that\ )?)?
+        (?:it|this|(?:the\ )?(?:given\ )?(?:answer|conclusion|statement|claim))\ (?:is|must\ be):?[ ]
+        (?:(?:therefore|thus|hence|then|clearly),?\ )?
+        ["'*_`]*(?P<answer>true|false|unknown|uncertain|undetermined)["'*_`]*""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_NAMED = {"UNCERTAIN": Answer.UNKNOWN, "UNDETERMINED": Answer.UNKNOWN} | {answer.value: answer for answer in Answer}
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?;])\s+")
 _QUOTE_AFTER = re.compile(r"\b(?:line|premise) (\d{1,9}) (?=\()", re.IGNORECASE)
 _CONNECTIVE = re.compile(r"[\s,;]*(?:(?:and|since|because|from|as|given that|we know that)\s+)*", re.IGNORECASE)
 _PARENTHESIS = re.compile("[()]")
@@ -155,12 +171,15 @@ def _stands(thought: str, marker: re.Match[str], sentence: _Sentence) -> bool:
 
 def _denied(before: str, *, cut: bool) -> bool:
     """Whether what stands directly before a marker denies it, or makes it a part of something."""
+    if not before.isprintable() and any(category(character) == "Cf" for character in before):
+        return True  # what nobody sees may stand between what is read and what is written
     words = before.replace(",", " ").replace(":", " ").split()
     if len(words) < 2 and (cut or not words):
         return cut
     last = words[-1].strip(_WRAPPING).casefold()
     return (
         words[-1][-1] in _DENYING_SIGNS
+        or (last.isalpha() and not last.isascii())
         or last in _DENYING
         or last.endswith(("n't", "n’t", "nʼt"))
         or last.startswith("\\")
@@ -169,10 +188,13 @@ def _denied(before: str, *, cut: bool) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Without the full stop, and without a citation at the end."""
+    """Without the full stop, without a citation or the rule's name in brackets at the end, and without it in front."""
     text = text.strip().rstrip(".!;,: ")
     opening = text.rfind("(")
-    return text[:opening].rstrip() if opening >= 0 and _CITATION.fullmatch(text, opening) else text
+    if opening >= 0 and (_CITATION.fullmatch(text, opening) or _BY_RULE.fullmatch(text, opening)):
+        text = text[:opening].rstrip()
+    front = _BY_RULE_IN_FRONT.match(text)
+    return text[front.end() :] if front else text
 
 
 def _whole(thought: str) -> str:
@@ -194,19 +216,16 @@ def claim_of(thought: str, read: Reader = english.read) -> Claim:
 
 @lru_cache(maxsize=1 << 16)
 def concluded_of(thought: str, read: Reader = english.read) -> Answer | Claim:
-    """What a CONCLUDE's thought claims: an answer by name, a formula, Unreadable, or None."""
+    """What a CONCLUDE's thought claims: an answer by name, a formula, Unreadable, or None.
+
+    Without a marker that is what its last sentence says, and only if it says nothing else: "It is hardly true" is None.
+    """
     _, marked = _parts(thought)
-    named = _ANSWER.fullmatch(_bare(thought) if marked is None else marked)
+    said = _SENTENCE_ENDS.split(_bare(thought))[-1] if marked is None else marked
+    named = _ANSWER.fullmatch(said)
     if named:
-        return Answer(named.group(1).upper())
-    claim = claim_of(thought, read)
-    return _answer_said(thought) if claim is None else claim
-
-
-def _answer_said(thought: str) -> Answer | None:
-    """The one answer that a thought says, not counting where it is denied; None where it says none or several."""
-    said = {found["answer"].upper() for found in _ANSWER_WORD.finditer(thought) if not found["denied"]}
-    return Answer(said.pop()) if len(said) == 1 else None
+        return _NAMED[named["answer"].upper()]
+    return claim_of(said if marked is None else thought, read)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -38,15 +38,17 @@ def verify(trace: Trace) -> Trace:
     trace.stated_answer = parsed.final_answer if parsed else trace.stated_answer or trace.final_answer
     trace.misquotes = 0
     trace.claims_missing = 0
+    unanswered = False
     for step in trace.steps:
         trace.misquotes += _misquotes(step, proof, problem.language)
-        _judge(step, proof, problem, trace.label)
+        states = _judge(step, proof, problem, trace.label)
         trace.claims_missing += step.option_type != CONCLUDE and step.claim is None
+        unanswered |= step.option_type == CONCLUDE and not states and step.thought != ""
     trace.final_answer = proof.answer
     trace.correct = proof.answer is not None and proof.answer is trace.label
     trace.num_steps = trace.total_step_count = len(trace.steps)
     trace.valid_step_count = sum(step.solver_valid is True for step in trace.steps)
-    trace.invalid_reason = _invalid_reason(trace, parsed, theory, proof.answer)
+    trace.invalid_reason = _invalid_reason(trace, parsed, theory, proof.answer, unanswered)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
     trace.kernel = kernel()
@@ -54,7 +56,8 @@ def verify(trace: Trace) -> Trace:
     return trace
 
 
-def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None) -> None:
+def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None) -> bool:
+    """Fill a step's verdict fields; whether its thought states a claim, or an answer."""
     theory, read = proof.theory, problem.language.read
     claim: Claim | Answer = (concluded_of if step.option_type == CONCLUDE else claim_of)(step.thought, read)
     verdict = proof.step(step.option_type, step.option_args, claim)
@@ -71,6 +74,7 @@ def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None)
         if not verdict.valid:
             step.explanation = explain(theory, formula, assumed, problem.say).text
     step.published_valid = published_valid(step, theory, label)
+    return claim is not None
 
 
 def _misquotes(step: Step, proof: Proof, language: Language) -> int:
@@ -82,7 +86,9 @@ def _misquotes(step: Step, proof: Proof, language: Language) -> int:
     return wrong
 
 
-def _invalid_reason(trace: Trace, parsed: Parsed | None, theory: Theory, answer: Answer | None) -> str | None:
+def _invalid_reason(
+    trace: Trace, parsed: Parsed | None, theory: Theory, answer: Answer | None, unanswered: bool
+) -> str | None:
     if theory.consistent is None:
         return "whether the premises contradict each other is not decided"
     if not theory.consistent:
@@ -95,6 +101,8 @@ def _invalid_reason(trace: Trace, parsed: Parsed | None, theory: Theory, answer:
         return "its steps are not those of its text"
     if trace.claims_missing:
         return "an inference step states no claim"
+    if unanswered:
+        return "the thought of its conclusion states no answer"
     if parsed and parsed.unread_answer is not None:
         return f"its final answer cannot be read: {_short(parsed.unread_answer)}"
     if trace.stated_answer is not None and trace.stated_answer is not answer:
