@@ -34,8 +34,9 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
             )
         if earlier is None and (output / SUMMARY).is_file():
             raise SokratesError(f"{output}: holds the result of something else; give another --output")
-        for leftover in output.glob("*.partial"):
-            leftover.unlink()  # half-written by nothing that this folder knows of
+        own = {jsonl.partial_path(output / name) for name in (STAGE, CONFIG)}
+        if foreign := sorted(set(output.glob("*.partial")) - own):
+            raise SokratesError(f"{foreign[0]}: half-written by nothing that was begun here; give another --output")
         with jsonl.atomic(output / CONFIG) as file:
             file.write(dump(config).encode())
         jsonl.write_json(output / STAGE, wanted)

@@ -299,6 +299,9 @@ def test_repairs_are_named(text, mended, repairs):
         "∀Dog(x)",
         "∀x Fx",
         "∀x,y P(x)",
+        "∀xy(P(x,y))",
+        "∃xy (P(x) ∧ Q(y))",
+        "P(a) → Q(a), P(b)",
     ],
 )
 def test_what_could_mean_two_things_is_not_mended(text):

@@ -101,6 +101,8 @@ def test_what_each_rule_derives(option, args, thought, derived):
         ("MODUS_PONENS", [0, 7], "so Max is a yumpus.", Reason.NO_SUCH_LINE),  # its own number
         ("MODUS_PONENS", [0, 8], "so Max is a yumpus.", Reason.NO_SUCH_LINE),
         ("MODUS_PONENS", [0, 10**30], "so Max is a yumpus.", Reason.NO_SUCH_LINE),
+        ("MODUS_PONENS", [0, 10**5000], "so Max is a yumpus.", Reason.NO_SUCH_LINE),
+        ("CONCLUDE", [10**5000], "so Max is a yumpus.", Reason.NO_SUCH_LINE),
         ("AND_ELIM", [-1], "so Sally is red.", Reason.NO_SUCH_LINE),
         # How many lines.
         ("MODUS_PONENS", [], "so Max is a yumpus.", Reason.ARGUMENT_COUNT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 
 import msgspec
 import pytest
@@ -109,14 +110,14 @@ def test_what_was_finished_is_not_verified_again(source, tmp_path):
     assert verify_file(source, tmp_path / "out", judge=never)["total_traces"] == 40
 
 
-def test_what_is_left_of_another_input_is_not_used(source, tmp_path):
-    whole = verify_file(source, tmp_path / "whole")
-    changed = list(jsonl.read(tmp_path / "whole" / "traces.jsonl", Trace))
-    changed[3].steps[0].thought = "so Sam is a banana."
+def test_a_half_written_file_of_nothing_begun_here_is_neither_used_nor_removed(source, tmp_path):
     killed = tmp_path / "killed"
-    jsonl.write(killed / "traces.jsonl.partial", changed[:10])
-    assert constant(verify_file(source, killed)) == constant(whole)
-    assert (killed / "traces.jsonl").read_bytes() == (tmp_path / "whole" / "traces.jsonl").read_bytes()
+    killed.mkdir()
+    shutil.copy(source, killed / "traces.jsonl.partial")
+    for path in (source, killed / "traces.jsonl.partial"):
+        with pytest.raises(SokratesError, match=r"traces\.jsonl\.partial: half-written by nothing that was begun here"):
+            verify_file(path, killed)
+    assert (killed / "traces.jsonl.partial").read_bytes() == source.read_bytes()
 
 
 def test_a_folder_with_the_work_of_another_input_is_refused(source, tmp_path):

@@ -249,7 +249,7 @@ def _bind(sign: Any, name: Any, part: _Part, *, alone: bool) -> _Part:
     if any(atom.predicate == var.name for atom in atoms(part.formula)):
         raise _Refused(f"{name[:100]} stands as a predicate where a quantifier binds it", name.start_pos)
     if var.name not in part.free:
-        raise _NothingBound(sign, name, droppable=alone and var.name not in part.bound)
+        raise _NothingBound(sign, name, droppable=alone and len(var.name) == 1 and var.name not in part.bound)
     formula = kind(var, generalise(part.formula, Const(var.name), var))
     free = {other: place for other, place in part.free.items() if other != var.name}
     return _Part(_measured(formula), free, part.bound | {var.name})
@@ -385,7 +385,9 @@ def _blanks(text: str, repairs: list[str]) -> str:
 def _commas(text: str, repairs: list[str]) -> str:
     """A comma between formulas is ∧, where nothing in the text could make that mean two things."""
     mended = _COMMA.sub(r")\1 ∧", text)
-    if mended == text or _CHOICE.search(text) or len(_ARROW.findall(text)) > 1:
+    arrows = list(_ARROW.finditer(text))
+    behind = any(comma.start() > arrow.start() for arrow in arrows for comma in _COMMA.finditer(text))
+    if mended == text or _CHOICE.search(text) or len(arrows) > 1 or behind:
         return text
     repairs.append(", read as ∧")
     return mended

@@ -30,7 +30,7 @@ from sokrates.logic.formulas import (
     substitute,
 )
 
-MOST_EVALUATIONS = 100_000
+MOST_EVALUATIONS = 10_000
 """How many subformulas one question may look at; a formula of n nested quantifiers over k elements takes kⁿ."""
 
 Relation = frozenset[tuple[int, ...]]

@@ -102,7 +102,7 @@ class Proof:
         for number in args:
             if not 0 <= number < len(self.lines):
                 raise Refusal(
-                    Reason.NO_SUCH_LINE, f"there is no line {str(number)[:12]}; the last is {len(self.lines) - 1}"
+                    Reason.NO_SUCH_LINE, f"there is no line {_shown(number)}; the last is {len(self.lines) - 1}"
                 )
             line = self.lines[number]
             if line is None:
@@ -136,7 +136,7 @@ class Proof:
             raise Refusal(Reason.ARGUMENT_COUNT, f"CONCLUDE takes one argument, not {len(args)}")
         if not 0 <= args[0] < len(ANSWERS):
             raise Refusal(
-                Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {str(args[0])[:12]}"
+                Reason.NO_SUCH_LINE, f"CONCLUDE takes 0 (TRUE), 1 (FALSE) or 2 (UNKNOWN), not {_shown(args[0])}"
             )
         answer = ANSWERS[args[0]]
         if self.theory.conclusion is None:
@@ -181,6 +181,11 @@ def _check_concluded_claim(answer: Answer, goal: Formula | None, claim: Claim | 
     if not agrees:
         said = claim.value if isinstance(claim, Answer) else show(claim)
         raise Refusal(Reason.CLAIM_DIFFERS, f"the thought says {said}, the action {answer.value}")
+
+
+def _shown(number: int) -> str:
+    """A number in a message; Python refuses to write out one of thousands of digits."""
+    return str(number) if abs(number) < 10**12 else "so large"
 
 
 def _check_size(formula: Formula) -> None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 MOST_DEPTH, MOST_NODES, MOST_PARITIES = 100, 5_000, 16
 """Of a formula; one beyond them is not decided. z3 takes time that doubles with each ↔ or ⊕ and counts none of it."""
 
-MOST_TUPLES = 10_000
+MOST_TUPLES = 1_000
 """Of elements, over all predicates of a model; a larger one is not read."""
 
 

@@ -17,10 +17,12 @@ from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.traces.trace import Step
 
 _OPTION = re.compile(
-    r"""<\s*option\s+type\s*=\s*["']\s*(\w+)\s*["']\s+args\s*=\s*["']\s*\[([\d,\s]*)\]\s*["']\s*/?\s*>""", re.IGNORECASE
+    r"""<\s*option\s+type\s*=\s*["']\s*(\w+)\s*["']\s+args\s*=\s*["']\s*\[([\d,\s]*)\]\s*["']\s*/?\s*>""",
+    re.IGNORECASE | re.ASCII,
 )
 _MARK = re.compile(
-    r"[\n \t](?:(?<=\n)[ \t]*|(?=Action[ \t]*:[ \t]*<))(Thought|Action|Final Answer)[ \t]*:[ \t]*", re.IGNORECASE
+    r"[\n \t](?:(?<=\n)[ \t]*|(?=Action[ \t]*:[ \t]*<))(Thought|Action|Final Answer)[ \t]*:[ \t]*",
+    re.IGNORECASE | re.ASCII,
 )
 """A label at the beginning of a line; an action may also end its thought's line."""
 _DECORATION = "*_`\"'()[]. \t\r\n"

@@ -1,7 +1,8 @@
 """What a verdict stands on: the version of the kernel that gave it, and a hash that ties it to what it was given for.
 
-Contract: a certificate covers the kernel's version, the problem's statement, the steps and every verdict field. It is
-no signature: it shows that a file was edited or damaged, not who wrote it. `recheck` gives the verdicts again.
+Contract: a certificate covers the kernel's version, which trace it is, its text, the problem's statement, the steps and
+every verdict field. It is no signature: it shows that a file was edited or damaged, not who wrote it. `recheck` gives
+the verdicts again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from sokrates import logic
 from sokrates.traces.trace import Trace
 
 _TRACE = attrgetter(
-    "kernel", "premises", "premises_fol", "conclusion", "conclusion_fol", "label", "final_answer", "stated_answer",
+    "problem_id", "sample", "completion", "kernel",
+    "premises", "premises_fol", "conclusion", "conclusion_fol", "label", "final_answer", "stated_answer",
     "correct", "all_steps_valid", "valid_step_count", "total_step_count", "invalid_reason", "unused_steps",
     "repeated_steps", "claims_missing", "misquotes",
 )  # fmt: skip
