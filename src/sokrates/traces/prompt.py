@@ -27,6 +27,7 @@ Thought: what you use and what follows from it, ending with "so" and the new sta
 Action: the rule and the numbers of the lines it uses; each action's result takes the next line number
 Rules, with the lines that each takes (ASSUME A stands for an earlier ASSUME step, whose thought states A):
 {RULE_LINES}
+Where premises have formulas, the new statement is a formula.
 End with CONCLUDE: [0] for TRUE, [1] for FALSE, [2] for UNKNOWN, and then the final answer.
 """
 
