@@ -15,8 +15,8 @@ from sokrates.verification.verify import verify
 from tests.verification.test_files import some_traces
 
 NOT_COVERED = {
-    "hops", "finish_reason", "prompt_tokens", "completion_tokens", "model", "adapter", "seed", "num_steps", "certificate",
-    "steps",
+    "hops", "finish_reason", "prompt_tokens", "completion_tokens", "model", "adapter", "seed", "num_steps",
+    "certificate", "steps",
 }  # fmt: skip
 OTHER = {
     str: "something else",
