@@ -104,7 +104,6 @@ class Exists(_Node):
 
 
 Formula = Atom | Not | And | Or | Xor | Implies | Iff | Forall | Exists
-Quantified = Forall | Exists
 Substitution = Mapping[Var, Term]
 
 _SIGNS = {And: "∧", Or: "∨", Xor: "⊕", Implies: "→", Iff: "↔"}
