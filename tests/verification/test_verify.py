@@ -11,6 +11,7 @@ from sokrates.problems import Problem
 from sokrates.problems.reading import UnreadableSentence
 from sokrates.traces.building import build_trace
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.summary import counts_of
 from sokrates.verification.verify import verify
 
 PREMISES = ("Max is a wumpus.", "Every wumpus is a yumpus.", "Yumpuses are red.")
@@ -329,10 +330,26 @@ def test_english_claims_of_a_problem_with_formulas_are_unreadable():
 @pytest.mark.parametrize("action", [TRUE, FALSE, UNKNOWN])
 def test_nothing_is_concluded_about_a_conclusion_without_a_formula(action):
     trace = verified_birds(FLIES, ("", action), FLIES, conclusion_fol="")
-    assert [step.solver_valid for step in trace.steps] == [True, False, False]
+    assert [step.solver_valid for step in trace.steps] == [True, None, False]
     assert (trace.steps[1].reason, trace.steps[1].message) == (
         "undecided",
         "the problem gives no formula for its conclusion",
     )
     assert trace.steps[2].reason == "after_conclusion"
     assert trace.correct is (action == TRUE) and not trace.all_steps_valid
+
+
+def test_what_z3_does_not_decide_is_neither_valid_nor_invalid(monkeypatch):
+    monkeypatch.setattr(Smt, "effort", 1)
+    one = Problem(
+        problem_id="p",
+        premises=("A.", "B."),
+        premises_fol=("∃x (P(x) ∧ Q(x))", "∀x (P(x) → ∃y R(x, y))"),
+        conclusion="C.",
+        conclusion_fol="∃x ∃y R(x, y)",
+        label=Answer.TRUE,
+    )
+    trace = verify(build_trace(one, 'Action: <Option type="CONCLUDE" args="[2]" />'))
+    assert (trace.steps[0].solver_valid, trace.steps[0].reason) == (None, "undecided")
+    assert not trace.all_steps_valid
+    assert counts_of(trace)["undecided_steps"] == 1

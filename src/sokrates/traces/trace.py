@@ -19,6 +19,7 @@ class Step(msgspec.Struct, kw_only=True):
     option_type: str
     option_args: tuple[int, ...]
     solver_valid: bool | None = None
+    """The verdict; None where it is not given yet, and where the solver did not decide within its limits."""
     formula: str | None = None
     """The formula that the step derived, where it is valid and derives one."""
     claim: str | None = None

@@ -18,6 +18,7 @@ from sokrates.logic.language import Language
 from sokrates.logic.proof import Proof
 from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
+from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import ReadProblem, read_problem
 from sokrates.traces.text import Parsed, parse, parse_action
 from sokrates.traces.trace import Step, Trace
@@ -62,7 +63,8 @@ def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None)
     claim: Claim | Answer = (concluded_of if step.option_type == CONCLUDE else claim_of)(step.thought, read)
     verdict = proof.step(step.option_type, step.option_args, claim)
     formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
-    step.solver_valid = verdict.valid
+    # What the solver did not decide within its limits is neither valid nor invalid.
+    step.solver_valid = None if verdict.reason is Reason.UNDECIDED else verdict.valid
     step.formula = None if verdict.formula is None else show(verdict.formula)
     step.claim = None if formula is None else show(formula)
     step.reason = None if verdict.reason is None else verdict.reason.value
@@ -95,8 +97,10 @@ def _invalid_reason(
         return "the premises contradict each other"
     if answer is None:
         return "it does not conclude"
-    if any(not step.solver_valid for step in trace.steps):
+    if any(step.solver_valid is False for step in trace.steps):
         return "a step is invalid"
+    if any(step.solver_valid is None for step in trace.steps):
+        return "whether its conclusion follows is not decided"
     if not _says_its_steps(trace, parsed):
         return "its steps are not those of its text"
     if trace.claims_missing:
