@@ -32,6 +32,10 @@ class NoGoldTrace(SokratesError):
     """A problem has no gold trace, with the reason: undecided, no proof found, or too long."""
 
 
+class TooLong(NoGoldTrace):
+    """A problem's gold trace has more steps than are wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inference:
     """One step of an outline: its rule, the lines it cites, and its claim in words."""
@@ -76,7 +80,7 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
         raise NoGoldTrace(f"its label is {problem.label}, but by its premises the conclusion is {answer}")
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
-        raise NoGoldTrace(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
+        raise TooLong(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
     inferences = tuple(Inference(d.rule, d.args, _said(d.formula, read)) for d in derivations)
     return Outline(answer, inferences, _goal_line(read, derivations, answer))
 

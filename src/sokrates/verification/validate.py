@@ -26,7 +26,7 @@ from sokrates.errors import SokratesError
 from sokrates.problems import Problem
 from sokrates.problems.labels import LabelStatus, check_label, classical_difference
 from sokrates.traces.building import build_trace
-from sokrates.traces.gold import gold_completion
+from sokrates.traces.gold import TooLong, gold_completion
 from sokrates.traces.trace import Trace
 from sokrates.verification import caches
 from sokrates.verification.certificate import kernel
@@ -58,6 +58,8 @@ class Validated(msgspec.Struct, kw_only=True, frozen=True):
     """Its gold trace, verified."""
     unsolved: str | None = None
     """Why there is no gold trace."""
+    too_long: bool = False
+    """There is one, with more steps than are wanted."""
     invalid: str | None = None
     """Why the gold trace does not verify: an error of this program."""
 
@@ -137,11 +139,11 @@ def _given_up(problem: Problem, why: str) -> Validated:
 
 def _validated(problem: Problem, max_steps: int) -> Validated:
     status, message = check_label(problem)
-    gold, unsolved = None, None
+    gold, unsolved, too_long = None, None, False
     try:
         completion = gold_completion(problem, max_steps=max_steps)
     except SokratesError as error:
-        unsolved = str(error)
+        unsolved, too_long = str(error), isinstance(error, TooLong)
     else:
         gold = verify(build_trace(problem, completion))
     return Validated(
@@ -152,6 +154,7 @@ def _validated(problem: Problem, max_steps: int) -> Validated:
         classically=classical_difference(problem),
         gold=gold,
         unsolved=unsolved,
+        too_long=too_long,
         invalid=None if gold is None or gold.all_steps_valid else gold.invalid_reason,
     )
 
