@@ -353,6 +353,7 @@ def test_quoted_formulas_may_have_parentheses(thought, quoted):
         "It is not\u200bso Max is red.",
         "nоt so Max is red.",  # a Cyrillic o
         "Max is a cat, provided he purrs, so Max is red.",
+        "We know that Max is a cat and we know that Max is red, which is not so we know that Max is red.",
     ],
 )
 def test_a_sentence_that_denies_or_supposes_claims_nothing(thought):
@@ -367,6 +368,9 @@ def test_a_sentence_that_denies_or_supposes_claims_nothing(thought):
         "Every cat is red (line 1). This means that Max is red.",
         "Max is a cat. We deduce that Max is red.",
         "So, by modus ponens, Max is red.",
+        "Every cat is red (line 1). So we know that Max is red.",
+        "Thus we have Max is red.",
+        "One can conclude that Max is red.",
         "Max is a cat, so Max is red (by MODUS_PONENS).",
         "Suppose that Max is red.",
         "Let us assume Max is red.",

@@ -5,7 +5,8 @@ if that is one sentence of the grammar, else there is none. Marked text that can
 ignored. The text is read in the problem's language, where no predicate is a marker: `So(max)`.
 
 Markers are so, therefore, hence, thus, consequently, accordingly; and, where a clause begins, "(we can) conclude,
-derive, infer, deduce (that)", "it follows that" and "this means that". One behind a word or sign that denies it or
+derive, infer, deduce (that)", "it follows that" and "this means that"; "we know that" is one right behind another. One
+behind a word or sign that denies it or
 makes it a part of something ("not so", "that therefore", `¬ hence`), and one in a sentence that only supposes or denies
 ("if" without "then", would, perhaps, "it is false"), is none.
 
@@ -31,9 +32,10 @@ _NOT = "n['’ʼ]t"
 _VERB = "(?:conclude|derive|infer|deduce)"
 _ADVERBS = "can|may|must|now|then|finally|also|safely"
 _MARKER = re.compile(
-    rf"""(?=[sthwicmnfad])(?<![\w'’ʼ-])(?:
+    rf"""(?=[sthwicmnfado])(?<![\w'’ʼ-])(?:
         (?P<adverb>so|therefore|hence|thus|consequently|accordingly)
-      | (?P<stated>(?:we|i)\s+(?:(?:{_ADVERBS}|therefore|thus|hence)[\s,]+){{0,4}}{_VERB}(?:\s+that)?
+      | (?P<known>we\s+(?:know|have|get|see|find)(?:\s+that)?)
+      | (?P<stated>(?:we|i|one)\s+(?:(?:{_ADVERBS}|therefore|thus|hence)[\s,]+){{0,4}}{_VERB}(?:\s+that)?
           | it\s+follows\s+that|(?:this|which)\s+means\s+that)
       | (?P<bare>(?:(?:{_ADVERBS})\s+){{0,4}}{_VERB}(?:\s+that)?)
     )(?![\w(]|-\w)[\s,:]*""",
@@ -147,6 +149,8 @@ class _Sentence:
 
 def _stands(thought: str, marker: re.Match[str], sentence: _Sentence) -> bool:
     """Whether a marker that is behind no other one says that something is derived."""
+    if marker["known"]:
+        return False  # "we know that" leads to what is quoted, but for "so we know that"
     before = thought[max(0, marker.start() - _WINDOW) : marker.start()]
     if _denied(before, cut=marker.start() > _WINDOW):
         return False
