@@ -6,9 +6,8 @@ ignored. The text is read in the problem's language, where no predicate is a mar
 
 Markers are so, therefore, hence, thus, consequently, accordingly; and, where a clause begins, "(we can) conclude,
 derive, infer, deduce (that)", "it follows that" and "this means that"; "we know that" is one right behind another. One
-behind a word or sign that denies it or
-makes it a part of something ("not so", "that therefore", `¬ hence`), and one in a sentence that only supposes or denies
-("if" without "then", would, perhaps, "it is false"), is none.
+behind a word or sign that denies it or makes it a part of something ("not so", "that therefore", `¬ hence`), and one in
+a sentence that only supposes or denies ("if" without "then", would, perhaps, "it is false"), is none.
 
 The thought of a CONCLUDE may also name the answer, marked or in its last sentence: "the answer is TRUE".
 """
