@@ -372,6 +372,7 @@ def test_a_sentence_that_denies_or_supposes_claims_nothing(thought):
         "Thus we have Max is red.",
         "One can conclude that Max is red.",
         "Max is a cat, so Max is red (by MODUS_PONENS).",
+        "Since Max is a wumpus or a yumpus, Max is red.",
         "Suppose that Max is red.",
         "Let us assume Max is red.",
         "Assume for the sake of contradiction that Max is red.",
@@ -381,3 +382,16 @@ def test_a_sentence_that_denies_or_supposes_claims_nothing(thought):
 )
 def test_common_phrasings_are_read(thought):
     assert show(claim_of(thought)) == "red(Max)"
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "Since he is tall, Max is red.",
+        "Since Max is red.",
+        "This contradicts with Max is red.",
+        "Since Max is red, it is.",
+    ],
+)
+def test_what_is_only_nearly_a_reason_and_a_claim_claims_nothing(thought):
+    assert claim_of(thought) is None

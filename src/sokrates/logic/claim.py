@@ -1,8 +1,8 @@
 """The claim of a thought: the formula that it says it has derived, and the premises that it quotes.
 
-Contract: the claim is the text after the last marker; without a marker it is the whole thought, maybe behind "Assume",
-if that is one sentence of the grammar, else there is none. Marked text that cannot be read is `Unreadable`, never
-ignored. The text is read in the problem's language, where no predicate is a marker: `So(max)`.
+Contract: the claim is the text after the last marker; without a marker it is the whole thought, maybe behind "Assume"
+or "Since …,", if that is one sentence of the grammar, else there is none. Marked text that cannot be read is
+`Unreadable`, never ignored. The text is read in the problem's language, where no predicate is a marker: `So(max)`.
 
 Markers are so, therefore, hence, thus, consequently, accordingly; and, where a clause begins, "(we can) conclude,
 derive, infer, deduce (that)", "it follows that" and "this means that"; "we know that" is one right behind another. One
@@ -211,7 +211,11 @@ def _whole(thought: str) -> str:
 def claim_of(thought: str, read: Reader = english.read) -> Claim:
     """The claim of an inference step's thought."""
     _, marked = _parts(thought)
-    reading = read(_whole(thought) if marked is None else marked)
+    if marked is not None:
+        reading = read(marked)
+    else:
+        # A whole thought in English may also be "Since Max is a cat, Max is red".
+        reading = (english.read_thought if read is english.read else read)(_whole(thought))
     if isinstance(reading, Reading):
         return reading.formula
     return None if marked is None else reading
