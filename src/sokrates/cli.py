@@ -304,6 +304,13 @@ def sft(**params: Any) -> None:
     "max_batch",
     "seed",
     "engine",
+    "stepwise",
+    "guide",
+    "tensor_parallel_size",
+    "gpu_memory",
+    "max_lora_rank",
+    "replicas",
+    "address",
     "solver_type",
 )
 @configured

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sokrates.errors import SokratesError
 
 DType = Literal["auto", "float32", "bfloat16"]
+EngineName = Literal["auto", "transformers", "vllm", "ray"]
+GuideName = Literal["none", "grammar", "solver", "random"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 LARGEST_SEED = 2**32 - 1  # NumPy refuses a larger one
 
@@ -124,8 +126,29 @@ class GenerationConfig(Section):
     )
     max_action_tokens: int = Field(default=40, ge=1, description="Tokens of one action.")
     batch_tokens: int = Field(default=65536, ge=1, description="Largest batch in tokens, padding included.")
-    max_batch: int = Field(default=64, ge=1, description="Largest batch in traces.")
-    engine: Literal["auto", "transformers"] = Field(default="auto", description="What generates the text.")
+    max_batch: int = Field(
+        default=0, ge=0, description="Largest batch in traces; 0 suits the engine: 64 in transformers, 512 in vLLM."
+    )
+    engine: EngineName = Field(
+        default="auto", description="What generates the text; auto is vllm where it and a CUDA device are there."
+    )
+    stepwise: bool = Field(
+        default=False, description="Generate step by step, each within its own token limits (transformers only)."
+    )
+    guide: GuideName = Field(
+        default="none",
+        description="What an action may be: grammar any well-formed option, solver one that is valid in the proof so "
+        "far, random one of those by lot (the control).",
+    )
+    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that share one copy of the model (vLLM).")
+    gpu_memory: float = Field(default=0.9, gt=0, le=1, description="Share of the GPU's memory that vLLM takes.")
+    max_lora_rank: int = Field(
+        default=0, ge=0, le=512, description="Largest adapter rank that vLLM has room for; 0 takes the given adapter's."
+    )
+    replicas: int = Field(default=1, ge=1, description="Copies of the engine that Ray runs side by side.")
+    address: str | None = Field(
+        default=None, min_length=1, description="Ray cluster to use; none starts Ray on this machine."
+    )
     solver_type: Literal["auto", "prontoqa", "folio"] = Field(
         default="auto", description="What problems must be: prontoqa English, folio formulas, auto either."
     )

@@ -33,6 +33,12 @@ JOURNAL = "journal.jsonl"
 
 OnTrace = Callable[[Trace], Any]
 
+_HOW_RUN = {
+    *("engine", "max_batch", "batch_tokens", "num_problems", "tensor_parallel_size", "gpu_memory", "max_lora_rank"),
+    *("replicas", "address"),
+}
+"""Settings that say how the work is done, not what comes out."""
+
 
 class Asker(msgspec.Struct, frozen=True):
     """A model ready to be asked: its engine, its tokenizer, how it wants its prompts, and its names for the record."""
@@ -53,6 +59,8 @@ def sampling(config: GenerationConfig) -> Sampling:
         max_tokens=config.max_steps * (config.max_thought_tokens + config.max_action_tokens),
         max_steps=config.max_steps,
         seed=config.seed,
+        guide=config.guide,
+        max_step_tokens=config.max_thought_tokens + config.max_action_tokens if config.stepwise else 0,
     )
 
 
@@ -124,7 +132,7 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
 def _settings(problems: Sequence[Problem], asker: Asker, generation: GenerationConfig) -> dict[str, Any]:
     """What the traces depend on; how they are batched is left out, so that a smaller batch can go on."""
     return {
-        "generation": generation.model_dump(exclude={"engine", "max_batch", "batch_tokens", "num_problems"}),
+        "generation": generation.model_dump(exclude=_HOW_RUN),
         "style": msgspec.to_builtins(asker.style),
         "model": asker.model,
         "weights": asker.weights,
@@ -139,7 +147,7 @@ def _requests(
         prompt = tuple(encode_prompt(asker.tokenizer, problem, asker.style))
         for sample in range(generation.samples_per_problem):
             if (problem.problem_id, sample) not in done:
-                yield Request(prompt_ids=prompt, problem_id=problem.problem_id, sample=sample)
+                yield Request(prompt, problem.problem_id, sample, problem)
 
 
 def _sampled(

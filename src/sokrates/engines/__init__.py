@@ -24,6 +24,6 @@ def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engi
     return TransformersEngine(
         ready(models.load_model(model.model, device=model.device, dtype=model.dtype)),
         models.load_tokenizer(model.model),
-        max_batch=config.max_batch,
+        max_batch=config.max_batch or 64,
         batch_tokens=config.batch_tokens,
     )

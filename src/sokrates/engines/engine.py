@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from sokrates.config import GuideName
 from sokrates.errors import SokratesError
+from sokrates.problems import Problem
 
 FinishReason = Literal["stop", "length", "max_steps"]
 
@@ -23,6 +25,8 @@ class Request:
     prompt_ids: tuple[int, ...]
     problem_id: str
     sample: int
+    problem: Problem | None = None
+    """What the trace is about; a guide that follows the proof needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class Sampling:
     max_tokens: int
     max_steps: int
     seed: int
+    guide: GuideName = "none"
+    max_step_tokens: int = 0
+    """Most tokens of one step where an engine goes step by step; 0 sets no limit."""
 
 
 @dataclass(frozen=True, slots=True)
