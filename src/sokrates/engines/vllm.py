@@ -89,6 +89,7 @@ class VllmEngine:
             "tensor_parallel_size": tensor_parallel_size,
             "enable_prefix_caching": True,
             "enable_sleep_mode": sleep_mode,
+            "use_tqdm_on_load": False,
             "logits_processors": [sampler or Sampler],
             **vllm_start.options(cuda, max_batch, gpu_memory),
             **lora,
@@ -191,7 +192,8 @@ class VllmEngine:
         self.cached_tokens += output.num_cached_tokens or 0
 
     def _add(self, name: str, prompt_ids: Sequence[int], params: Any) -> None:
-        self._engine.add_request(name, {"prompt_token_ids": list(prompt_ids)}, params, lora_request=self._adapter)
+        prompt = {"type": "token", "prompt_token_ids": list(prompt_ids)}  # vLLM's own form: nothing to prepare
+        self._engine.add_request(name, prompt, params, lora_request=self._adapter)
 
     def _params(self, row: Row, sampling: Sampling) -> Any:
         from vllm import SamplingParams
