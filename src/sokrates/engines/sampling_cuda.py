@@ -47,7 +47,8 @@ def _gumbel(key: Any, tokens: Any) -> Any:
     rest = ((bits >> 24).to(tl.float32) + 0.5) * (1.0 / 1099511627776.0)
     # log(1 - rest) without losing the digits of a small rest: Kahan's way to log1p.
     kept = 1.0 - rest
-    log1p = tl.where(kept == 1.0, -rest, tl.log(kept) * (-rest / (kept - 1.0)))
+    lost = tl.where(kept == 1.0, 1.0, kept - 1.0)
+    log1p = tl.where(kept == 1.0, -rest, tl.log(kept) * (-rest / lost))
     return -tl.log(-log1p)
 
 
@@ -68,7 +69,7 @@ def _choose(
     stream = tl.load(streams + row).to(tl.uint64)
     step = tl.load(steps + row).to(tl.uint64)
     key = _mixed(_mixed(stream) + step * tl.full((), _GAMMA, tl.uint64))
-    highest, total = float("-inf"), 0.0
+    highest, total = -1e38, 0.0  # finite: a whole block may be masked
     for begin in range(0, vocabulary, BLOCK):
         tokens = begin + tl.arange(0, BLOCK)
         scores = tl.load(scores_of + tokens, mask=tokens < vocabulary, other=float("-inf")).to(tl.float32) * scale
