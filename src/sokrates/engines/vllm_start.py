@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from sokrates.errors import SokratesError
@@ -20,6 +21,10 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_USE_V2_MODEL_RUNNER": "0",  # the second runner has another kind of logits processors
     "VLLM_USE_FLASHINFER_SAMPLER": "0",  # vLLM's own samplers are not used
+}
+_CUDA_ENVIRONMENT = {
+    # settings of the LoRA kernels by GPU, from `benchmarks.lora_kernels`; for a GPU without any vLLM has its own
+    "VLLM_TUNED_CONFIG_FOLDER": str(Path(__file__).parent / "lora_kernels"),
 }
 _CPU_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -63,7 +68,7 @@ def on_cuda(device: str) -> bool:
 
 def set_environment(cuda: bool) -> None:
     """Set what vLLM and torch read from the environment, where the user has not; before either is imported whole."""
-    for name, value in (_ENVIRONMENT | ({} if cuda else _CPU_ENVIRONMENT)).items():
+    for name, value in (_ENVIRONMENT | (_CUDA_ENVIRONMENT if cuda else _CPU_ENVIRONMENT)).items():
         os.environ.setdefault(name, value)
 
 
@@ -94,7 +99,12 @@ def device_options(cuda: bool, max_batch: int, gpu_memory: float) -> dict[str, A
     if not cuda:
         return {"enforce_eager": True, "gpu_memory_utilization": _CPU_MEMORY}
     sizes = [*(size for size in CAPTURED if size < max_batch), max_batch]
-    graphs = {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY", "cudagraph_capture_sizes": sizes}
+    graphs = {
+        "mode": 0,
+        "cudagraph_mode": "FULL_DECODE_ONLY",
+        "cudagraph_capture_sizes": sizes,
+        "cudagraph_specialize_lora": False,  # an engine with room for an adapter nearly always has one
+    }
     return {"compilation_config": graphs, "gpu_memory_utilization": gpu_memory}
 
 
