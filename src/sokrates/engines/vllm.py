@@ -294,7 +294,13 @@ def _sampling_params(row: Row, sampling: Sampling, ends: frozenset[int]) -> Any:
         stop_token_ids=list(ends),
         detokenize=False,
         output_kind=RequestOutputKind.DELTA,
-        extra_args=extra_args(stream=row.stream, temperature=sampling.temperature, top_p=sampling.top_p),
+        extra_args=extra_args(
+            stream=row.stream,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            guide=sampling.guide,
+            problem=row.request.problem,
+        ),
         skip_clone=True,  # nobody else has it
     )
 
