@@ -18,9 +18,9 @@ from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines import vllm_start
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
-from sokrates.engines.text import Decoder
 from sokrates.engines.vllm_lora import adapter_rank, check_adapter, room
 from sokrates.errors import SokratesError
+from sokrates.traces.decoding import Decoder
 
 MAX_BATCH = 512
 WAITING = 64
