@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines import agreement, vllm_lora, vllm_start
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
-from sokrates.engines.text import Decoder
 from sokrates.errors import SokratesError
+from sokrates.guides import make_guide
 from sokrates.traces import probes
+from sokrates.traces.decoding import Decoder
 from sokrates.traces.probes import Probe, Probes
 
 MAX_BATCH = 512
@@ -73,6 +75,7 @@ class VllmEngine:
         self.window = models.window(config)
         self.difference: agreement.Difference | None = None
         self._decoder = Decoder(tokenizer)
+        self._guide = lru_cache(lambda name: make_guide(name, tokenizer, self._ends))
         self._max_batch = max_batch
         self._base_name = paths.base_name
         self._dtype = vllm_start.number_format(dtype, cuda)
@@ -187,7 +190,8 @@ class VllmEngine:
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The completions of all requests, as they finish.
 
-        Errors: as `engine.check_window`; SokratesError for step by step, and where vLLM gives up.
+        Errors: as `engine.check_window`, `guides.make_guide` and `Guide.follow`; SokratesError for step by step, and
+        where vLLM gives up.
         """
         if sampling.max_step_tokens:
             raise SokratesError("step by step is for --engine transformers: vLLM writes whole traces")
@@ -208,9 +212,13 @@ class VllmEngine:
 
     def _feed(self, waiting: Iterator[tuple[int, Request]], rows: dict[str, Row], sampling: Sampling) -> bool:
         """Fill vLLM up with requests; whether there are any."""
+        guide = self._guide(sampling.guide)
         for index, request in islice(waiting, self._max_batch + WAITING - len(rows)):
             name = str(index)
-            rows[name] = row = new_row(request, sampling, self.window)
+            row = new_row(request, sampling, self.window)
+            if guide:
+                guide.follow(request.problem, row.stream)  # an error in vLLM's process would end it
+            rows[name] = row
             self._add(name, request.prompt_ids, _sampling_params(row, sampling, self._ends))
         return bool(rows)
 
