@@ -75,7 +75,6 @@ class VllmEngine:
         self.window = models.window(config)
         self.difference: agreement.Difference | None = None
         self._decoder = Decoder(tokenizer)
-        self._guide = lru_cache(lambda name: make_guide(name, tokenizer, self._ends))
         self._max_batch = max_batch
         self._base_name = paths.base_name
         self._dtype = vllm_start.number_format(dtype, cuda)
@@ -109,7 +108,9 @@ class VllmEngine:
         with self._timed("start"):
             self._llm = vllm_start.start(paths.base, settings | options)
         self._engine = self._llm.llm_engine
-        self._ends = end_tokens(self._llm.model_config.try_get_generation_config().get("eos_token_id"), tokenizer)
+        named = self._llm.model_config.try_get_generation_config().get("eos_token_id")
+        self._ends = ends = end_tokens(named, tokenizer)
+        self._guide = lru_cache(lambda name: make_guide(name, tokenizer, ends))
         if paths.adapter:
             self._adopt(paths.adapter)
         self._check_agreement()

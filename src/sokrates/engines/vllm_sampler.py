@@ -146,7 +146,7 @@ class Sampler(LogitsProcessor):
         }
 
     def _mask(self, logits: torch.Tensor) -> None:
-        """Tell the followers what was said, and let only tokens stand that they allow; the device computes meanwhile."""
+        """Tell the followers what was said, while the device computes, and let only tokens stand that they allow."""
         masks: list[Mask | None] = [None] * len(logits)
         for place, sample in self._guided.items():
             assert sample.follower is not None
