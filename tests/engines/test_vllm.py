@@ -268,15 +268,52 @@ def test_loads_by_name(folders):
     assert isinstance(load_engine("auto", model, GenerationConfig()), TransformersEngine)
 
 
+APART = """
+import json, sys
+import psutil
+from sokrates.engines import Request, Sampling
+from sokrates.engines.vllm import VllmEngine
+
+engine = VllmEngine(sys.argv[1], device="cpu", max_batch=8)
+requests = [Request(tuple(ids), name, sample) for ids, name, sample in json.loads(sys.argv[2])]
+said = [(c.request.problem_id, c.request.sample, c.token_ids) for c in engine.generate(requests, Sampling(%s))]
+beside = len(psutil.Process().children(recursive=True))
+engine.close()
+left = [child for child in psutil.Process().children() if "EngineCore" in " ".join(child.cmdline())]
+print(json.dumps({"said": said, "beside": beside, "left": len(left)}))
+"""
+
+
+def test_with_vllm_in_a_process_of_its_own_as_on_a_gpu(folders, requests):
+    few, short = requests[:6], replace(SAMPLED, max_tokens=60)
+    asked = json.dumps([(r.prompt_ids, r.problem_id, r.sample) for r in few])
+    settings = f"{short.temperature}, {short.top_p}, {short.max_tokens}, {short.max_steps}, {short.seed}"
+    run = subprocess.run(
+        [sys.executable, "-c", APART % settings, str(folders["second"]), asked],
+        env=environ(VLLM_ENABLE_V1_MULTIPROCESSING="1"),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["beside"] > 0 and found["left"] == 0
+    wanted = expected(folders["second"], few, short)
+    assert {(name, sample): tuple(ids) for name, sample, ids in found["said"]} == {
+        key: completion.token_ids for key, completion in wanted.items()
+    }
+
+
+def environ(**more: str) -> dict[str, str]:
+    """The environment of a process that imports the project from here."""
+    path = os.pathsep.join(filter(None, ("src", os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 RUN = ("--model", "embedded", "--samples-per-problem", "2", "--max-thought-tokens", "60", "--seed", "7")
 
 
 def generation(folder: Path, data: Path, engine: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "sokrates", "generate", "--engine", engine, "--data", str(data)]
-    path = os.pathsep.join(filter(None, ("src", os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [*command, "--output", str(folder), *RUN], env={**os.environ, "PYTHONPATH": path}, start_new_session=True
-    )
+    return subprocess.Popen([*command, "--output", str(folder), *RUN], env=environ(), start_new_session=True)
 
 
 def said(folder: Path) -> list[tuple[str, int, str]]:
