@@ -11,12 +11,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from sokrates import models
 from sokrates.config import GenerationConfig, ModelConfig
-from sokrates.engines import Completion, Request, Sampling, load_engine
+from sokrates.engines import Completion, Request, Sampling, load_engine, vllm_start
 from sokrates.engines.transformers import TransformersEngine, ready
 from sokrates.errors import SokratesError
 from sokrates.problems.generator import GeneratorSettings, generate
@@ -199,6 +200,16 @@ def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests):
     assert found != by_sample(engine.generate(requests[:12], hot)), "the guide should change something"
 
 
+def test_a_sample_that_vllm_interrupts_goes_on_as_before(requests, monkeypatch):
+    cramped = new_engine("embedded", check=False, block_size=32, num_gpu_blocks_override=70)
+    scheduler = cramped._engine.engine_core.engine_core.scheduler
+    interrupt = MagicMock(wraps=scheduler._preempt_request)
+    monkeypatch.setattr(scheduler, "_preempt_request", interrupt)
+    guided = replace(SAMPLED, guide="grammar")
+    assert by_sample(cramped.generate(requests, guided)) == expected("embedded", requests, guided)
+    assert interrupt.call_count > 0
+
+
 def test_log_probs_are_transformers_own(engine):
     from sokrates.engines.agreement import difference, reference
 
@@ -259,6 +270,11 @@ def test_requests_and_settings_that_it_does_not_take(engine):
 def test_what_vllm_says_at_its_start_reaches_the_user():
     with pytest.raises(SokratesError, match=r"vLLM cannot start \(where it speaks of memory: .*: .*block"):
         new_engine("embedded", check=False, num_gpu_blocks_override=1)
+
+
+def test_a_build_for_another_device_is_named():
+    with pytest.raises(SokratesError, match=r"the installed vLLM is not built for CUDA: .*--engine transformers"):
+        vllm_start.import_vllm(cuda=True)
 
 
 def test_loads_by_name(folders):
