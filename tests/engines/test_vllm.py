@@ -192,12 +192,18 @@ def test_a_row_that_vllm_ends_by_itself_is_an_error(engine, requests, monkeypatc
     assert not engine._engine.has_unfinished_requests()
 
 
-def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests):
-    hot = replace(SAMPLED, temperature=2.0, top_p=1.0, max_tokens=80)
-    guided = replace(hot, guide="grammar")
+@pytest.mark.parametrize("guide", ["grammar", "solver", "random"])
+def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests, guide):
+    hot = replace(SAMPLED, temperature=1.5, top_p=1.0, max_tokens=100)
+    guided = replace(hot, guide=guide)
     found = by_sample(engine.generate(requests[:12], guided))
     assert found == expected("embedded", requests[:12], guided)
     assert found != by_sample(engine.generate(requests[:12], hot)), "the guide should change something"
+    if guide != "grammar":
+        aimless = [replace(requests[0], problem=None)]
+        with pytest.raises(SokratesError):
+            list(engine.generate(aimless, guided))
+        assert not engine._engine.has_unfinished_requests()
 
 
 def test_a_sample_that_vllm_interrupts_goes_on_as_before(requests, monkeypatch):
