@@ -81,7 +81,7 @@ def test_no_room_for_the_model_is_told(tmp_path, monkeypatch):
 
     base = str(tiny.build(tmp_path / "base"))
     monkeypatch.setattr(probes, "measure", full)
-    with pytest.raises(SokratesError, match=r"no room on cpu for the model, .*16 GiB"):
+    with pytest.raises(SokratesError, match=r"cpu has no room for the model, .*16 GiB"):
         agreement.reference(base, "cpu", "float32")
 
 
