@@ -1,0 +1,224 @@
+"""The engine over Ray: replicas of another engine on the GPUs of one machine or many, and behind them what is made of
+each completion on the processors, in one streaming pipeline (`ray_pipeline`).
+
+Contract: `engine.Engine`; results come in any order, each sample's once. Requests are taken as they are needed: a fixed
+number of batches is on the way, which keeps every replica busy, and nothing more is held, however many requests there
+are. A replica that dies is started again where there is room for it, and what it had not given out is done again; since
+a text depends on its request alone, that changes nothing. It does not know how a replica generates.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sokrates import models
+from sokrates.config import GenerationConfig, ModelConfig
+from sokrates.engines import ray_pipeline
+from sokrates.engines.engine import Completion, Engine, Request, Sampling, check_window
+from sokrates.errors import SokratesError
+
+T = TypeVar("T")
+Batch = list[Request]
+
+BATCH = 64
+"""Requests that travel together: enough that Ray's milliseconds for a batch do not count."""
+AHEAD = 3072
+"""Requests at a replica, running and waiting: six times vLLM's batch. A batch of requests is back when its longest text
+is; meanwhile those of other batches take the places of the others."""
+OBJECT_STORE = 2**30
+"""Bytes of shared memory of a Ray that is started here; what is on the way takes about 10 MB a replica."""
+
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+
+
+class RayEngine:
+    """An engine made of `replicas` engines, each made by `load` in a process of its own."""
+
+    def __init__(
+        self,
+        load: Callable[[], Engine],
+        *,
+        window: int,
+        replicas: int,
+        gpus: int = 0,
+        address: str | None = None,
+        batch: int = BATCH,
+        ahead: int = AHEAD,
+    ) -> None:
+        """`gpus`: what a replica gets, all on one machine, where the cluster has any. `address`: where Ray runs; None
+        starts it here for as long as it is needed. `batch`: requests that travel together. `ahead`: requests at a
+        replica."""
+        self.window = window
+        self._load = load
+        self._replicas = replicas
+        self._gpus = gpus
+        self._address = address
+        self._batch = batch
+        self._calls = max(1, ahead // batch)
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """The completions of all requests, batch by batch. Errors: as `finished`."""
+        return self.finished(requests, sampling, _unchanged)
+
+    def finished(
+        self, requests: Iterable[Request], sampling: Sampling, finish: Callable[[Completion], T]
+    ) -> Iterator[T]:
+        """What `finish` makes of each request's completion, wherever the cluster has a processor free.
+
+        `finish` is pickled and goes with the batches: it should be small. Errors: SokratesError as
+        `engine.check_window`, for a cluster that is out of reach or has too few GPUs, and as replicas and `finish`
+        raise it; Ray's own error, with the place it came from, for whatever else they raise.
+        """
+        with _cluster(self._address), _told():
+            gpus = self._room()
+            run = partial(self._run, sampling=sampling, finish=finish, gpus=gpus)
+            lost = yield from run(self._batches(requests))
+            lost = yield from run(iter(lost))
+        if lost:
+            raise SokratesError(f"Ray lost {ray_pipeline.named(lost[0])} twice; the same command again goes on there")
+
+    def _room(self) -> int:
+        """The GPUs of each replica. Errors: SokratesError for fewer than they need; Ray would wait for more."""
+        found = [int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]]
+        if not self._gpus or not any(found):
+            return 0
+        room = sum(here // self._gpus for here in found)
+        if room < self._replicas:
+            raise SokratesError(
+                f"{self._replicas} replicas of {self._gpus} GPUs: the cluster's {len(found)} machines have "
+                f"{sum(found)} GPUs, enough for {room}; give --replicas and --tensor-parallel-size that fit there"
+            )
+        return self._gpus
+
+    def _batches(self, requests: Iterable[Request]) -> Iterator[Batch]:
+        waiting = iter(requests)
+        while batch := list(islice(waiting, self._batch)):
+            check_window(batch, self.window)
+            yield batch
+
+    def _run(
+        self, batches: Iterator[Batch], sampling: Sampling, finish: Callable[[Completion], T], gpus: int
+    ) -> Generator[T, None, list[Batch]]:
+        """The results of all batches; returns those batches that did not come back."""
+        way = _Way(batches)
+        way.send(self._replicas * self._calls)
+        if not way.batches:
+            return []
+        dataset = ray_pipeline.build(
+            way.feed, self._load, sampling, finish, replicas=self._replicas, gpus=gpus, calls=self._calls
+        )
+        for number, results in ray_pipeline.results(dataset):
+            if way.arrived(number):
+                way.send(1)
+                yield from results
+        return list(way.batches.values())
+
+
+class _Way:
+    """The batches on the way by number: sent into the pipeline as others come back."""
+
+    def __init__(self, waiting: Iterator[Batch]) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        self.feed = ray.remote(num_cpus=0, scheduling_strategy=here)(ray_pipeline.Feed).remote()
+        self.batches: dict[int, Batch] = {}
+        self._waiting = waiting
+        self._sent = 0
+
+    def send(self, most: int) -> None:
+        """Send the next batches; with none left the feed is closed."""
+        for _ in range(most):
+            batch = next(self._waiting, None)
+            if batch is None:
+                ray.get(self.feed.close.remote())
+                return
+            self.batches[self._sent] = batch
+            self._sent += 1
+            ray.get(self.feed.send.remote(pickle.dumps(batch)))
+
+    def arrived(self, number: int) -> bool:
+        """Take note that the results of a batch are here; whether they are for the first time."""
+        if self.batches.pop(number, None) is None:
+            return False
+        self.feed.finish.remote(number)
+        return True
+
+
+def load_ray(model: ModelConfig, config: GenerationConfig) -> RayEngine:
+    """Replicas of the vLLM engine as a configuration describes them; nothing is loaded before they are asked.
+
+    Errors: as `models.resolve`.
+    """
+    return RayEngine(
+        partial(_load_vllm, model, config),
+        window=models.window(models.load_config(model.model)),
+        replicas=config.replicas,
+        gpus=0 if model.device == "cpu" else config.tensor_parallel_size,
+        address=config.address,
+        ahead=AHEAD if not config.max_batch else 6 * config.max_batch,
+    )
+
+
+def _load_vllm(model: ModelConfig, config: GenerationConfig) -> Engine:
+    from sokrates.engines.vllm import load_vllm
+
+    return load_vllm(model, config)
+
+
+def _unchanged(completion: Completion) -> Completion:
+    return completion
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """A connection to Ray, made here unless the program has one. Errors: SokratesError where nobody answers."""
+    if ray.is_initialized():
+        yield
+        return
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address is None:
+            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+        else:
+            ray.init(address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = "cannot be started here" if address is None else f"does not answer at {address}"
+        raise SokratesError(
+            f"Ray {where}: {str(error).strip()}; start it with `ray start --head` and give its address, or auto"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What Ray raises, as the user's error where it came from one."""
+    try:
+        yield
+    except GetTimeoutError as error:
+        raise SokratesError(
+            f"not all replicas were there after {ray_pipeline.START_SECONDS} s; other work may hold the cluster's GPUs "
+            "(`ray status` shows it): wait for it or give fewer --replicas"
+        ) from error
+    except RayError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, SokratesError):
+                raise SokratesError(str(cause)) from error
+            cause = getattr(cause, "cause", None) or cause.__cause__
+        raise

@@ -1,0 +1,241 @@
+"""The Ray Data pipeline behind `engines.ray`: a feed of batches, the stage of replicas, the stage of processors.
+
+Contract: a batch travels as one row, its number and its pickled content, in a block of its own; what is made of it has
+the same number. Ray may run any part of it again: a batch whose results are back is then empty, and a number may come
+twice. The feed and the replicas run no code but what they are given. It does not know what a completion is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import count
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+import ray
+import ray.data
+from ray.data.block import BlockMetadata
+from ray.data.datasource import Datasource, ReadTask
+
+from sokrates.engines.engine import Completion, Engine, Request, Sampling
+from sokrates.errors import SokratesError
+
+TRIES = 4
+"""How often a batch is begun, because the replica that had it died, before it is given up."""
+START_SECONDS = 900
+"""How long all replicas together may take to be there."""
+CLOSED = None
+FINISHED = b""
+
+
+@runtime_checkable
+class Continuous(Protocol):
+    """An engine that takes further requests while it generates, so that it does not run empty between batches."""
+
+    def generate_arriving(self, take: Callable[[int], Iterable[Request]], sampling: Sampling) -> Iterator[Completion]:
+        """Completions as they finish. `take(most)` gives the requests that are there now; with none there and none
+        running it ends."""
+        ...
+
+
+class Feed:
+    """An actor that holds the batches on the way, from when they are sent until their results are back."""
+
+    def __init__(self) -> None:
+        self._batches: dict[int, bytes] = {}
+        self._begun: defaultdict[int, int] = defaultdict(int)
+        self._sent = 0
+        self._closed = False
+        self._changed = asyncio.Condition()
+
+    async def send(self, batch: bytes) -> None:
+        """The next batch; its number is how many were sent before."""
+        async with self._changed:
+            self._batches[self._sent] = batch
+            self._sent += 1
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """No more batches come."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    async def take(self, number: int) -> bytes | None:
+        """The batch of this number, once it is there: `FINISHED` if its results are back, `CLOSED` if it never comes."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: number < self._sent or self._closed)
+            return self._batches.get(number, FINISHED) if number < self._sent else CLOSED
+
+    async def begin(self, number: int) -> int:
+        """How often the batch has been begun, this time counted."""
+        self._begun[number] += 1
+        return self._begun[number]
+
+    async def finish(self, number: int) -> None:
+        """The results of a batch are back."""
+        self._batches.pop(number, None)
+        self._begun.pop(number, None)
+
+
+class FeedSource(Datasource):
+    """The batches of a feed as a Ray data source: one task, which yields them as they come."""
+
+    def __init__(self, feed: Any) -> None:
+        super().__init__()
+        self._feed = feed
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        return None
+
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
+        feed = self._feed
+
+        def batches() -> Iterator[pa.Table]:
+            for number in count():
+                batch = ray.get(feed.take.remote(number))
+                if batch is CLOSED:
+                    return
+                yield _table([number], [batch])
+
+        unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+        return [ReadTask(batches, unknown)]
+
+
+class Replica:
+    """An engine in a process of its own. Calls come from many threads, one a batch; one more thread generates."""
+
+    def __init__(self, load: Callable[[], Engine], sampling: Sampling, feed: Any) -> None:
+        self._engine = load()
+        self._sampling = sampling
+        self._feed = feed
+        self._arrived = threading.Condition()
+        self._waiting: deque[Request] = deque()
+        self._results: defaultdict[tuple[str, int], list[Future[Completion]]] = defaultdict(list)
+        self._failure: BaseException | None = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def __call__(self, batches: pa.Table) -> pa.Table:
+        return _each(batches, self._complete)
+
+    def _complete(self, number: int, requests: list[Request]) -> list[Completion]:
+        if ray.get(self._feed.begin.remote(number)) > TRIES:
+            raise SokratesError(
+                f"a replica died {TRIES} times while it generated {named(requests)}, or something beside them: "
+                "the machine's and Ray's logs say of what; most often memory ran out"
+            )
+        with self._arrived:
+            if self._failure:
+                raise self._failure
+            results: list[Future[Completion]] = [Future() for _ in requests]
+            for request, result in zip(requests, results, strict=True):
+                self._results[request.problem_id, request.sample].append(result)
+            self._waiting.extend(requests)
+            self._arrived.notify()
+        return [result.result() for result in results]
+
+    def _run(self) -> None:
+        """Generate what arrives, for ever. What goes wrong is raised in the calls, which are all there is to tell."""
+        try:
+            while True:
+                with self._arrived:
+                    self._arrived.wait_for(lambda: self._waiting)
+                for completion in self._generate():
+                    self._take_result(completion)
+        except BaseException as error:
+            with self._arrived:
+                self._failure = error
+                for result in (result for results in self._results.values() for result in results):
+                    result.set_exception(error)
+
+    def _generate(self) -> Iterator[Completion]:
+        if isinstance(self._engine, Continuous):
+            return self._engine.generate_arriving(self._take, self._sampling)
+        return self._engine.generate(self._take(len(self._waiting)), self._sampling)
+
+    def _take(self, most: int) -> list[Request]:
+        with self._arrived:
+            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def _take_result(self, completion: Completion) -> None:
+        key = completion.request.problem_id, completion.request.sample
+        with self._arrived:
+            result = self._results[key].pop()
+            if not self._results[key]:
+                del self._results[key]
+        result.set_result(completion)
+
+
+def build(
+    feed: Any,
+    load: Callable[[], Engine],
+    sampling: Sampling,
+    finish: Callable[[Completion], Any],
+    *,
+    replicas: int,
+    gpus: int,
+    calls: int,
+) -> Any:
+    """The pipeline over a feed, not yet running, as a Ray dataset; `calls` is how many batches a replica has at once."""
+    # Replicas, their feed and its source leave the processors to the second stage, however few a machine has. The source
+    # asks for a trace of one all the same: Ray would fuse two stages that ask for the same, and feed one replica alone.
+    dataset = ray.data.read_datasource(FeedSource(feed), num_cpus=0.001, override_num_blocks=1)
+    context = dataset.context
+    context.target_max_block_size = 1  # so that a batch is not held back until others fill its block
+    context.wait_for_min_actors_s = START_SECONDS  # the first replica to be there would take the batches of all
+    context.enable_progress_bars = context.print_on_execution_start = False
+    pool = ray.data.ActorPoolStrategy(
+        size=replicas,
+        max_tasks_in_flight_per_actor=calls,
+        max_concurrent_calls_per_actor=calls,
+        enable_true_multi_threading=True,
+    )
+    generated = dataset.map_batches(
+        Replica,
+        fn_constructor_args=(load, sampling, feed),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=pool,
+        num_cpus=0,
+        num_gpus=gpus,
+    )
+    return generated.map_batches(
+        _finish, fn_kwargs={"finish": finish}, batch_size=None, batch_format="pyarrow", num_cpus=1
+    )
+
+
+def results(dataset: Any) -> Iterator[tuple[int, list[Any]]]:
+    """Run the pipeline: the numbers of the batches and what came of them, as they finish."""
+    for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        for row in table.to_pylist():
+            if row["content"] != FINISHED:
+                yield row["number"], pickle.loads(row["content"])
+
+
+def named(requests: Sequence[Request]) -> str:
+    """A batch, told to a user."""
+    first, last = requests[0], requests[-1]
+    return f"{first.problem_id} (sample {first.sample}) to {last.problem_id} (sample {last.sample})"
+
+
+def _finish(batches: pa.Table, finish: Callable[[Completion], Any]) -> pa.Table:
+    return _each(batches, lambda _, completions: [finish(completion) for completion in completions])
+
+
+def _each(batches: pa.Table, work: Callable[[int, list[Any]], list[Any]]) -> pa.Table:
+    """The same rows, their content replaced by what `work` makes of number and content."""
+    rows = batches.to_pylist()
+    contents = [
+        pickle.dumps(work(row["number"], pickle.loads(row["content"]))) if row["content"] != FINISHED else FINISHED
+        for row in rows
+    ]
+    return _table([row["number"] for row in rows], contents)
+
+
+def _table(numbers: Sequence[int], contents: Sequence[bytes]) -> pa.Table:
+    return pa.table({"number": pa.array(numbers, pa.int64()), "content": pa.array(contents, pa.large_binary())})
