@@ -141,7 +141,10 @@ class TestWrongValues:
             ("sft.lora.r=0", "sft.lora.r = 0: should be greater than or equal to 1"),
             ("sft.packing=1", "sft.packing = 1: should be a valid boolean"),
             ("trace_generation.top_p=1.1", "trace_generation.top_p = 1.1: should be less than or equal to 1"),
-            ("trace_generation.engine=vlm", "trace_generation.engine = 'vlm': should be 'auto', 'transformers', 'vllm' or 'ray'"),
+            (
+                "trace_generation.engine=vlm",
+                "trace_generation.engine = 'vlm': should be 'auto', 'transformers', 'vllm' or 'ray'",
+            ),
             ("dpo=3", "dpo = 3: should be a section with keys of its own"),
             ("dpo.loss_weights=[a, b]", "dpo.loss_weights = 'a': should be a valid number"),
             ("data.label_mix=[0, 0, 0]", "data.label_mix = [0, 0, 0]: should be weights of 0 or more, not all 0"),

@@ -324,18 +324,26 @@ def generate(**params: Any) -> None:
     """
     config = resolve(params, "", "trace_generation")
     from sokrates.asking import load_asker
+    from sokrates.clock import Clock
     from sokrates.generation import generate_traces, select, within_window
 
     aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
     generation = config.trace_generation
     problems = select(_problems(params["data_file"], aside), generation.num_problems, generation.seed)
     _use_threads(config)
-    asker = load_asker(config.model, config)
+    clock = Clock()
+    with clock.part("load"):
+        asker = load_asker(config.model, config)
     if aside is not None:
         problems = within_window(problems, asker, params["data_file"], aside)
     _report_aside(aside)
     with trace_progress("generate", len(problems) * generation.samples_per_problem) as on_trace:
-        summary = generate_traces(problems, asker, generation, params["output"], config, on_trace=on_trace)
+        summary = generate_traces(problems, asker, generation, params["output"], config, on_trace=on_trace, clock=clock)
+    say(
+        "seconds: "
+        + ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())
+        + f"; time lost to verification {summary['verification_share']:.2%}"
+    )
     _echo_summary(summary, params["output"])
 
 

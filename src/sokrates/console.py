@@ -78,12 +78,15 @@ def progress(label: str, total: int | None, unit: str) -> Iterator[Advance]:
 def trace_progress(label: str, total: int) -> Iterator[Callable[[Trace], None]]:
     """A progress bar over traces that shows the running accuracy and sound validity."""
     with progress(label, total, "traces") as advance:
-        seen = correct = valid = 0
+        seen = correct = valid = tokens = 0
+        started = time.monotonic()
 
         def on_trace(trace: Trace) -> None:
-            nonlocal seen, correct, valid
+            nonlocal seen, correct, valid, tokens
             seen, correct, valid = seen + 1, correct + trace.correct, valid + bool(trace.all_steps_valid)
-            advance(note=f"right {correct / seen:.0%}, proved {valid / seen:.0%}")
+            tokens += trace.completion_tokens
+            rate = tokens / max(time.monotonic() - started, 1e-9)
+            advance(note=f"{rate:,.0f} tokens/s, right {correct / seen:.0%}, proved {valid / seen:.0%}")
 
         yield on_trace
 

@@ -8,14 +8,15 @@ stream is fixed by the seed, the problem and the sample's number, the result equ
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sokrates import jsonl, stage
+from sokrates.clock import Clock
 from sokrates.config import Config, GenerationConfig
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
 from sokrates.errors import BadRecord, SokratesError
@@ -25,7 +26,8 @@ from sokrates.problems.reading import language_of
 from sokrates.traces.building import build_trace
 from sokrates.traces.prompt import PromptStyle, encode_prompt
 from sokrates.traces.trace import Trace
-from sokrates.verification.files import TRACES
+from sokrates.verification.beside import Beside
+from sokrates.verification.files import DIED, TRACES
 from sokrates.verification.summary import Tally
 from sokrates.verification.verify import verify
 
@@ -72,8 +74,12 @@ def generate_traces(
     config: Config,
     *,
     on_trace: OnTrace | None = None,
+    clock: Clock | None = None,
 ) -> dict[str, Any]:
     """Sample, verify and write the traces of all problems; returns the summary. `on_trace` sees each finished trace.
+
+    The summary's `seconds` say where the time went, after what the `clock` says already: generate (which includes
+    waiting for the engine), verify (what verification costs this process) and write.
 
     Errors: SokratesError where the folder holds another run, or a prompt does not fit the model's window.
     """
@@ -81,25 +87,26 @@ def generate_traces(
     if stage.begin(output, _settings(problems, asker, generation), config):
         finished: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
         return finished
-    started = time.monotonic()
+    clock = clock or Clock()
     target, journal = output / TRACES, output / JOURNAL
     traces = list(jsonl.read(target, Trace)) if target.is_file() else jsonl.read_partial(journal, Trace)
     for trace in traces:
         if on_trace:
             on_trace(trace)
+    resumed = len(traces)
     requests = list(_requests(problems, asker, generation, {(t.problem_id, t.sample) for t in traces}))
-    new, verifying = 0, 0.0
-    with jsonl.partial_path(journal).open("ab") as file:
-        for trace, seconds in _sampled(requests, problems, asker, generation):
-            file.write(msgspec.json.encode(trace) + b"\n")
-            file.flush()
+    with jsonl.partial_path(journal).open("ab") as file, clock.part("generate"):
+        for trace in _sampled(requests, asker, generation, clock):
+            with clock.part("write", of="generate"):
+                file.write(msgspec.json.encode(trace) + b"\n")
+                file.flush()
             traces.append(trace)
-            new, verifying = new + 1, verifying + seconds
             if on_trace:
                 on_trace(trace)
-    order = {problem.problem_id: index for index, problem in enumerate(problems)}
-    jsonl.write(target, sorted(traces, key=lambda t: (order[t.problem_id], t.sample)))
-    summary = _summary(traces, new, time.monotonic() - started, verifying, generation)
+    with clock.part("write"):
+        order = {problem.problem_id: index for index, problem in enumerate(problems)}
+        jsonl.write(target, sorted(traces, key=lambda t: (order[t.problem_id], t.sample)))
+    summary = _summary(traces, resumed, clock, generation)
     jsonl.write_json(output / stage.SUMMARY, summary)
     jsonl.partial_path(journal).unlink()
     return summary
@@ -150,39 +157,58 @@ def _requests(
                 yield Request(prompt, problem.problem_id, sample, problem)
 
 
-def _sampled(
-    requests: Sequence[Request], problems: Sequence[Problem], asker: Asker, generation: GenerationConfig
-) -> Iterator[tuple[Trace, float]]:
-    """Each completion as a verified trace, with the seconds that its verification took."""
-    by_id = {problem.problem_id: problem for problem in problems}
-    for completion in asker.engine.generate(requests, sampling(generation)):
-        began = time.monotonic()
-        trace = _trace(by_id[completion.request.problem_id], completion, asker, generation)
-        yield trace, time.monotonic() - began
+def _sampled(requests: Sequence[Request], asker: Asker, generation: GenerationConfig, clock: Clock) -> Iterator[Trace]:
+    """Each completion as a verified trace, in any order; what verification costs this process is `verify`'s time."""
+    judge = Judge(generation.max_steps, generation.seed, asker.model, asker.adapter)
+    with Beside(judge) as beside:
+        for completion, trace in beside.run(asker.engine.generate(requests, sampling(generation))):
+            yield judge.unverified(completion) if trace is None else trace
+    clock.add("verify", beside.seconds, of="generate")
 
 
-def _trace(problem: Problem, completion: Completion, asker: Asker, generation: GenerationConfig) -> Trace:
-    trace = build_trace(problem, completion.text, max_steps=generation.max_steps)
-    trace.sample = completion.request.sample
-    trace.finish_reason = completion.finish_reason
-    trace.prompt_tokens = len(completion.request.prompt_ids)
-    trace.completion_tokens = len(completion.token_ids)
-    trace.model, trace.adapter, trace.seed = asker.model, asker.adapter, generation.seed
-    return verify(trace)
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Makes a completion a verified trace. Picklable, for verification runs in processes of its own."""
+
+    max_steps: int
+    seed: int
+    model: str
+    adapter: str | None
+
+    def __call__(self, completion: Completion) -> Trace:
+        return verify(self._trace(completion))
+
+    def unverified(self, completion: Completion) -> Trace:
+        """The trace of a completion whose verification ended the process that was at it."""
+        trace = self._trace(completion)
+        trace.invalid_reason = DIED
+        return trace
+
+    def _trace(self, completion: Completion) -> Trace:
+        request = completion.request
+        assert request.problem is not None
+        trace = build_trace(request.problem, completion.text, max_steps=self.max_steps)
+        trace.sample = request.sample
+        trace.finish_reason = completion.finish_reason
+        trace.prompt_tokens = len(request.prompt_ids)
+        trace.completion_tokens = len(completion.token_ids)
+        trace.model, trace.adapter, trace.seed = self.model, self.adapter, self.seed
+        return trace
 
 
-def _summary(
-    traces: Sequence[Trace], new: int, elapsed: float, verifying: float, generation: GenerationConfig
-) -> dict[str, Any]:
+def _summary(traces: Sequence[Trace], resumed: int, clock: Clock, generation: GenerationConfig) -> dict[str, Any]:
     tally = Tally()
     for trace in traces:
         tally.add(trace)
-    tokens = sum(trace.completion_tokens for trace in traces)
-    return tally.summary(elapsed, generation.model_dump()) | {
-        "traces_per_second": round(new / elapsed, 3) if elapsed else 0.0,
-        "resumed_traces": len(traces) - new,
-        "completion_tokens": tokens,
-        "verification_seconds": round(verifying, 3),
+    new = traces[resumed:]
+    working = clock.total() - clock.seconds.get("load", 0.0)
+    return tally.summary(working, generation.model_dump()) | {
+        "traces_per_second": round(len(new) / working, 3),
+        "tokens_per_second": round(sum(trace.completion_tokens for trace in new) / working, 1),
+        "resumed_traces": resumed,
+        "completion_tokens": sum(trace.completion_tokens for trace in traces),
+        "seconds": {name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+        "verification_share": round(clock.seconds["verify"] / working, 5),
     }
 
 

@@ -101,7 +101,7 @@ def test_a_bug_in_the_judge_is_no_verdict():
 
 
 def test_workers_that_cannot_start_are_no_fault_of_the_records(monkeypatch):
-    monkeypatch.setattr("sokrates.verification.pool._start_worker", exit_at_once)
+    monkeypatch.setattr("sokrates.verification.workers._start_worker", exit_at_once)
     with pytest.raises(SokratesError, match="end as soon as they start"), Pool(judge, workers=2) as pool:
         list(pool.judged(lines(text("slow"))))
 

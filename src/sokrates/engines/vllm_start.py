@@ -49,9 +49,7 @@ def on_cuda(device: str) -> bool:
 
     cuda: bool = torch.cuda.is_available()
     if device == "mps" or (device.startswith("cuda:") and device != "cuda:0"):
-        raise SokratesError(
-            f"device {device}: vLLM takes auto, cpu or cuda; to choose a GPU set CUDA_VISIBLE_DEVICES"
-        )
+        raise SokratesError(f"device {device}: vLLM takes auto, cpu or cuda; to choose a GPU set CUDA_VISIBLE_DEVICES")
     if device.startswith("cuda") and not cuda:
         raise SokratesError(f"device {device}: this machine has no CUDA device")
     return cuda and device != "cpu"

@@ -9,17 +9,15 @@ ends that process too is yielded without a result. With one worker everything is
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from functools import partial
 from types import TracebackType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from sokrates.errors import SokratesError
+from sokrates.verification.workers import end, one_by_one, start
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -65,7 +63,7 @@ class Pool(Generic[R]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._executor:
-            _end(self._executor, kill=error is not None)
+            end(self._executor, kill=error is not None)
             self._executor = None
 
     def judged(self, lines: Iterable[Line]) -> Iterator[tuple[Line, R | None]]:
@@ -96,7 +94,7 @@ class Pool(Generic[R]):
 
     def _submit(self, chunk: Chunk) -> Future[Results[R]]:
         if self._executor is None:
-            self._executor = _executor(self.workers)
+            self._executor = start(self.workers)
         try:
             return self._executor.submit(_judge_all, self.judge, chunk)
         except BrokenProcessPool as error:  # found out here: dealt with when this chunk's turn comes
@@ -111,33 +109,17 @@ class Pool(Generic[R]):
             results = begun.result() if isinstance(begun, Future) else begun
         except BrokenProcessPool:
             self._replace_workers(waiting)
-            results = self._one_by_one(chunk)
+            results = one_by_one(partial(self.judge, fast_only=False), chunk)
         yield from zip(chunk, results, strict=True)
 
     def _replace_workers(self, waiting: Waiting[R]) -> None:
         """New workers; they do again what the old ones had begun."""
         if self._executor:
-            _end(self._executor, kill=True)
+            end(self._executor, kill=True)
             self._executor = None
         for index, (chunk, begun) in enumerate(waiting):
             if isinstance(begun, Future) and (begun.cancelled() or begun.exception() is not None):
                 waiting[index] = chunk, self._submit(chunk)
-
-    def _one_by_one(self, chunk: Chunk) -> Results[R]:
-        """The results of a chunk that a worker may have died of, each record by itself."""
-        results: list[R | None] = []
-        executor = _lone_executor()
-        try:
-            for line in chunk:
-                try:
-                    results.extend(executor.submit(_judge_all, self.judge, [line]).result())
-                except BrokenProcessPool:
-                    _end(executor, kill=True)
-                    executor = _lone_executor()
-                    results.append(None)
-        finally:
-            _end(executor, kill=True)
-        return results
 
 
 def chunks(lines: Iterable[Line], size: int) -> Iterator[Chunk]:
@@ -160,39 +142,3 @@ def _is_ready(begun: Results[R] | Future[Results[R]]) -> bool:
 
 def _judge_all(judge: Judge[R], chunk: Chunk) -> list[R | None]:
     return [judge(line, fast_only=False) for line in chunk]
-
-
-def _executor(workers: int) -> ProcessPoolExecutor:
-    """Worker processes started from nothing: safe beside threads and whatever this process has loaded."""
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-
-
-def _lone_executor() -> ProcessPoolExecutor:
-    """One worker that is known to run, so that what ends it later is the record it is given."""
-    executor = _executor(1)
-    try:
-        executor.submit(os.getpid).result()
-    except BrokenProcessPool:
-        raise SokratesError("worker processes end as soon as they start; --workers 1 needs none") from None
-    return executor
-
-
-def _start_worker() -> None:
-    """An interrupt is the parent's to handle, and no worker outlives it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
-
-
-def _end(executor: ProcessPoolExecutor, *, kill: bool = False) -> None:
-    """Wait until the workers have ended; with `kill` in the middle of their work."""
-    if kill:
-        for process in list((executor._processes or {}).values()):
-            process.kill()
-    executor.shutdown(wait=True, cancel_futures=True)
