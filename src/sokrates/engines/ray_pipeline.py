@@ -67,7 +67,7 @@ class Feed:
             self._changed.notify_all()
 
     async def take(self, number: int) -> bytes | None:
-        """The batch of this number, once it is there: `FINISHED` if its results are back, `CLOSED` if it never comes."""
+        """The batch of this number, waited for: `FINISHED` if its results are back, `CLOSED` if it never comes."""
         async with self._changed:
             await self._changed.wait_for(lambda: number < self._sent or self._closed)
             return self._batches.get(number, FINISHED) if number < self._sent else CLOSED
@@ -181,9 +181,9 @@ def build(
     gpus: int,
     calls: int,
 ) -> Any:
-    """The pipeline over a feed, not yet running, as a Ray dataset; `calls` is how many batches a replica has at once."""
-    # Replicas, their feed and its source leave the processors to the second stage, however few a machine has. The source
-    # asks for a trace of one all the same: Ray would fuse two stages that ask for the same, and feed one replica alone.
+    """The pipeline over a feed as a Ray dataset that does not run yet; `calls`: batches that a replica has at once."""
+    # Replicas, their feed and its source leave the processors to the second stage, however few a machine has. But the
+    # source asks for a trace of one: Ray fuses two stages that ask for the same, and would feed one replica alone.
     dataset = ray.data.read_datasource(FeedSource(feed), num_cpus=0.001, override_num_blocks=1)
     context = dataset.context
     context.target_max_block_size = 1  # so that a batch is not held back until others fill its block

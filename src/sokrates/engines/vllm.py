@@ -8,9 +8,9 @@ samples of one prompt side by side, so that the prefix cache computes it once. v
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from sokrates import models
@@ -188,16 +188,22 @@ class VllmEngine:
         gives up on one."""
         requests = list(requests)
         check_window(requests, self.window)
-        return self._generate(_side_by_side(requests), sampling)
+        waiting = iter(_side_by_side(requests))
+        return self.generate_arriving(lambda most: islice(waiting, most), sampling)
 
-    def _generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:
+    def generate_arriving(self, take: Callable[[int], Iterable[Request]], sampling: Sampling) -> Iterator[Completion]:
+        """The completions of requests that come while others run, as they finish; it ends when none is left.
+
+        `take(most)`, asked at every step, gives the requests that are there, at most so many, each within the window.
+        """
         rows: dict[str, Row] = {}
-        waiting = enumerate(requests)
+        names = map(str, count())
         try:
             while True:
-                for index, request in islice(waiting, self._max_batch + WAITING - len(rows)):
-                    rows[str(index)] = row = new_row(request, sampling, self.window)
-                    self._add(str(index), request.prompt_ids, self._params(row, sampling))
+                for request in take(self._max_batch + WAITING - len(rows)):
+                    name = next(names)
+                    rows[name] = row = new_row(request, sampling, self.window)
+                    self._add(name, request.prompt_ids, self._params(row, sampling))
                 if not rows:
                     break
                 finished = self._step(rows)
