@@ -232,15 +232,15 @@ def test_a_prompt_beyond_the_window_is_named(cluster):
         list(echo_engine().generate([Request((5,) * 100, "full", 0)], SAMPLING))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9", "auto", "ray://127.0.0.1:9"])
-def test_an_address_where_no_ray_is(address, tmp_path):
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://localhost:9"])
+def test_an_address_where_no_ray_is(address):
     script = f"""
 from sokrates.engines.engine import Request, Sampling
 from sokrates.engines.ray import RayEngine
 list(RayEngine(list, window=9, replicas=1, address={address!r}).generate([Request((1,), "p", 0)], Sampling(0, 1, 1, 1, 0)))
 """
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "RAY_ADDRESS": "", "RAY_TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=150)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert f"SokratesError: Ray does not answer at {address}: " in done.stderr
 
 

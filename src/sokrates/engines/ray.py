@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
@@ -39,6 +40,9 @@ is; meanwhile those of other batches take the places of the others."""
 OBJECT_STORE = 2**30
 """Bytes of shared memory of a Ray that is started here; what is on the way takes about 10 MB a replica."""
 
+KNOCK_SECONDS = 10
+
+_QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 
 
@@ -185,29 +189,33 @@ def _cluster(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.update({name: value for name, value in _ENVIRONMENT.items() if name not in os.environ})
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if address is None:
-            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE, **_QUIET)
         else:
-            ray.init(address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+            _knock(address)
+            ray.init(address, **_QUIET)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         where = "cannot be started here" if address is None else f"does not answer at {address}"
-        raise SokratesError(
-            f"Ray {where}: {str(error).strip()}; start it with `ray start --head` and give its address, or auto"
-        ) from error
+        raise SokratesError(f"Ray {where}: {str(error).strip()}; `ray start` and `ray status` help to see why") from error
     try:
         yield
     finally:
         ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Errors: OSError where nobody listens; Ray itself would try for minutes. `auto` names no place."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+
+
 @contextmanager
 def _told() -> Iterator[None]:
-    """What Ray raises, as the user's error where it came from one."""
+    """What Ray raises where replicas do not come, as the user's error."""
     try:
         yield
     except GetTimeoutError as error:
@@ -215,10 +223,3 @@ def _told() -> Iterator[None]:
             f"not all replicas were there after {ray_pipeline.START_SECONDS} s; other work may hold the cluster's GPUs "
             "(`ray status` shows it): wait for it or give fewer --replicas"
         ) from error
-    except RayError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, SokratesError):
-                raise SokratesError(str(cause)) from error
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        raise

@@ -1,8 +1,8 @@
 """The Ray Data pipeline behind `engines.ray`: a feed of batches, the stage of replicas, the stage of processors.
 
 Contract: a batch travels as one row, its number and its pickled content, in a block of its own; what is made of it has
-the same number. Ray may run any part of it again: a batch whose results are back is then empty, and a number may come
-twice. The feed and the replicas run no code but what they are given. It does not know what a completion is about.
+the same number. Ray may run any part again: a batch whose results are back is then empty, and a number may come twice.
+A SokratesError travels as content too, since Ray would bury it in its own. It does not know what a completion is about.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,6 +42,13 @@ class Continuous(Protocol):
         """Completions as they finish. `take(most)` gives the requests that are there now; with none there and none
         running it ends."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stands in the place of a batch's results where a SokratesError prevented them."""
+
+    message: str
 
 
 class Feed:
@@ -111,14 +119,18 @@ class Replica:
     """An engine in a process of its own. Calls come from many threads, one a batch; one more thread generates."""
 
     def __init__(self, load: Callable[[], Engine], sampling: Sampling, feed: Any) -> None:
-        self._engine = load()
         self._sampling = sampling
         self._feed = feed
         self._arrived = threading.Condition()
         self._waiting: deque[Request] = deque()
         self._results: defaultdict[tuple[str, int], list[Future[Completion]]] = defaultdict(list)
         self._failure: BaseException | None = None
-        threading.Thread(target=self._run, daemon=True).start()
+        try:
+            self._engine = load()
+        except SokratesError as error:  # told in the first call
+            self._failure = error
+        else:
+            threading.Thread(target=self._run, daemon=True).start()
 
     def __call__(self, batches: pa.Table) -> pa.Table:
         return _each(batches, self._complete)
@@ -140,7 +152,7 @@ class Replica:
         return [result.result() for result in results]
 
     def _run(self) -> None:
-        """Generate what arrives, for ever. What goes wrong is raised in the calls, which are all there is to tell."""
+        """Generate what arrives, for ever. What goes wrong is raised in the calls, for nobody else is there to tell."""
         try:
             while True:
                 with self._arrived:
@@ -210,11 +222,17 @@ def build(
 
 
 def results(dataset: Any) -> Iterator[tuple[int, list[Any]]]:
-    """Run the pipeline: the numbers of the batches and what came of them, as they finish."""
-    for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        for row in table.to_pylist():
-            if row["content"] != FINISHED:
-                yield row["number"], pickle.loads(row["content"])
+    """Run the pipeline: the numbers of the batches and what came of them, as they finish. Errors: those on the way."""
+    tables = iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
+    try:
+        for row in (row for table in tables for row in table.to_pylist()):
+            content = FINISHED if row["content"] == FINISHED else pickle.loads(row["content"])
+            if isinstance(content, Failure):
+                raise SokratesError(content.message)
+            if content != FINISHED:
+                yield row["number"], content
+    finally:
+        tables.close()  # ends the pipeline, whatever is still in it
 
 
 def named(requests: Sequence[Request]) -> str:
@@ -230,11 +248,18 @@ def _finish(batches: pa.Table, finish: Callable[[Completion], Any]) -> pa.Table:
 def _each(batches: pa.Table, work: Callable[[int, list[Any]], list[Any]]) -> pa.Table:
     """The same rows, their content replaced by what `work` makes of number and content."""
     rows = batches.to_pylist()
-    contents = [
-        pickle.dumps(work(row["number"], pickle.loads(row["content"]))) if row["content"] != FINISHED else FINISHED
-        for row in rows
-    ]
-    return _table([row["number"] for row in rows], contents)
+    numbers = [row["number"] for row in rows]
+    return _table(numbers, [_worked(row["number"], row["content"], work) for row in rows])
+
+
+def _worked(number: int, content: bytes, work: Callable[[int, list[Any]], list[Any]]) -> bytes:
+    given = FINISHED if content == FINISHED else pickle.loads(content)
+    if given == FINISHED or isinstance(given, Failure):
+        return content
+    try:
+        return pickle.dumps(work(number, given))
+    except SokratesError as error:
+        return pickle.dumps(Failure(str(error)))
 
 
 def _table(numbers: Sequence[int], contents: Sequence[bytes]) -> pa.Table:
