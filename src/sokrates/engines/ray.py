@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import ray
@@ -84,6 +84,8 @@ class RayEngine:
         `engine.check_window`, for a cluster that is out of reach or has too few GPUs, and as replicas and `finish`
         raise it; Ray's own error, with the place it came from, for whatever else they raise.
         """
+        if sampling.max_step_tokens:
+            raise SokratesError("step by step is for --engine transformers: Ray's replicas write whole traces")
         with _cluster(self._address), _told():
             gpus = self._room()
             run = partial(self._run, sampling=sampling, finish=finish, gpus=gpus)
@@ -115,10 +117,11 @@ class RayEngine:
         self, batches: Iterator[Batch], sampling: Sampling, finish: Callable[[Completion], T], gpus: int
     ) -> Generator[T, None, list[Batch]]:
         """The results of all batches; returns those batches that did not come back."""
-        way = _Way(batches)
-        way.send(self._replicas * self._calls)
-        if not way.batches:
+        first = list(islice(batches, self._replicas * self._calls))
+        if not first:
             return []
+        way = _Way(chain(first, batches))
+        way.send(len(first))
         dataset = ray_pipeline.build(
             way.feed, self._load, sampling, finish, replicas=self._replicas, gpus=gpus, calls=self._calls
         )
@@ -140,15 +143,14 @@ class _Way:
         self._sent = 0
 
     def send(self, most: int) -> None:
-        """Send the next batches; with none left the feed is closed."""
-        for _ in range(most):
-            batch = next(self._waiting, None)
-            if batch is None:
-                ray.get(self.feed.close.remote())
-                return
+        """Send the next batches; where there are fewer the feed is closed."""
+        for batch in islice(self._waiting, most):
             self.batches[self._sent] = batch
             self._sent += 1
+            most -= 1
             ray.get(self.feed.send.remote(pickle.dumps(batch)))
+        if most:
+            ray.get(self.feed.close.remote())
 
     def arrived(self, number: int) -> bool:
         """Take note that the results of a batch are here; whether they are for the first time."""
