@@ -42,9 +42,7 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{ROOT / 'src'}{os.pathsep}{ROOT}")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            num_cpus=2, num_gpus=2, include_dashboard=False, logging_level="error", log_to_driver=False
-        )
+        ray.init(num_cpus=2, num_gpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
         yield
         ray.shutdown()
 
@@ -237,7 +235,8 @@ def test_an_address_where_no_ray_is(address):
     script = f"""
 from sokrates.engines.engine import Request, Sampling
 from sokrates.engines.ray import RayEngine
-list(RayEngine(list, window=9, replicas=1, address={address!r}).generate([Request((1,), "p", 0)], Sampling(0, 1, 1, 1, 0)))
+engine = RayEngine(list, window=9, replicas=1, address={address!r})
+list(engine.generate([Request((1,), "p", 0)], Sampling(0, 1, 1, 1, 0)))
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)

@@ -201,7 +201,9 @@ def _cluster(address: str | None) -> Iterator[None]:
             ray.init(address, **_QUIET)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         where = "cannot be started here" if address is None else f"does not answer at {address}"
-        raise SokratesError(f"Ray {where}: {str(error).strip()}; `ray start` and `ray status` help to see why") from error
+        raise SokratesError(
+            f"Ray {where}: {str(error).strip()}; `ray start` and `ray status` help to see why"
+        ) from error
     try:
         yield
     finally:

@@ -226,11 +226,12 @@ def results(dataset: Any) -> Iterator[tuple[int, list[Any]]]:
     tables = iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
     try:
         for row in (row for table in tables for row in table.to_pylist()):
-            content = FINISHED if row["content"] == FINISHED else pickle.loads(row["content"])
+            if row["content"] == FINISHED:
+                continue
+            content = pickle.loads(row["content"])
             if isinstance(content, Failure):
                 raise SokratesError(content.message)
-            if content != FINISHED:
-                yield row["number"], content
+            yield row["number"], content
     finally:
         tables.close()  # ends the pipeline, whatever is still in it
 
@@ -253,8 +254,10 @@ def _each(batches: pa.Table, work: Callable[[int, list[Any]], list[Any]]) -> pa.
 
 
 def _worked(number: int, content: bytes, work: Callable[[int, list[Any]], list[Any]]) -> bytes:
-    given = FINISHED if content == FINISHED else pickle.loads(content)
-    if given == FINISHED or isinstance(given, Failure):
+    if content == FINISHED:
+        return content
+    given = pickle.loads(content)
+    if isinstance(given, Failure):
         return content
     try:
         return pickle.dumps(work(number, given))
