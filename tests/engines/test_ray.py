@@ -28,7 +28,7 @@ from sokrates.traces.prompt import PromptStyle, encode_prompt
 ray = pytest.importorskip("ray")
 
 from sokrates.engines.ray import RayEngine, load_ray  # noqa: E402
-from sokrates.engines.ray_pipeline import CLOSED, FINISHED, TRIES, Feed  # noqa: E402
+from sokrates.engines.ray_pipeline import FINISHED, TRIES, Feed  # noqa: E402
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(180)]
 
@@ -42,7 +42,7 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{ROOT / 'src'}{os.pathsep}{ROOT}")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, num_gpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
+        ray.init("local", num_cpus=2, num_gpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
         yield
         ray.shutdown()
 
@@ -65,7 +65,9 @@ def requests(number: int) -> Iterator[Request]:
 
 
 def echo_engine(before: Callable[[Request], None] = lambda _: None, **settings: int) -> RayEngine:
-    return RayEngine(partial(Echo, before), window=100, **({"replicas": 2, "batch": 3, "ahead": 6} | settings))
+    return RayEngine(
+        partial(Echo, before), window=100, **({"replicas": 2, "gpus": 1, "batch": 3, "ahead": 6} | settings)
+    )
 
 
 # What vLLM's replicas do, all seen in one run, for their start takes most of the time.
@@ -200,8 +202,21 @@ def die(request: Request) -> None:
 
 
 def test_a_request_that_kills_every_replica_is_named(cluster):
-    with pytest.raises(SokratesError, match=rf"died {TRIES} times while it generated p6 .* to p8 "):
+    with pytest.raises(SokratesError, match=rf"^p6 .* to p8 .*: generated {TRIES} times without a result"):
         list(echo_engine(die, replicas=1, ahead=1).generate(requests(12), SAMPLING))
+
+
+def hang_once(mark: Path, request: Request) -> None:
+    if request.problem_id == "p7" and not mark.exists():
+        mark.touch()
+        time.sleep(10**6)
+
+
+def test_what_a_lost_replica_had_is_done_by_another(cluster, tmp_path):
+    engine = echo_engine(partial(hang_once, tmp_path / "mark"), quiet=2)
+    texts = [completion.text for completion in engine.generate(requests(30), SAMPLING)]
+    assert sorted(texts) == sorted(f"5 p{index} 0" for index in range(30))
+    assert (tmp_path / "mark").exists()
 
 
 def no_model() -> Echo:
@@ -245,18 +260,41 @@ list(engine.generate([Request((1,), "p", 0)], Sampling(0, 1, 1, 1, 0)))
 
 def test_a_feed_keeps_a_batch_until_its_results_are_back():
     async def story() -> None:
-        feed = Feed()
+        feed = Feed(quiet=60)
         early = asyncio.create_task(feed.take(1))
         await feed.send(b"first")
         await asyncio.sleep(0)
         assert not early.done()
         await feed.send(b"second")
-        assert await early == b"second"
-        assert [await feed.take(0), await feed.take(0)] == [b"first", b"first"]
+        assert await early == (1, b"second")
+        assert [await feed.take(0), await feed.take(0)] == [(0, b"first"), (0, b"first")]
         assert [await feed.begin(0), await feed.begin(0), await feed.begin(1)] == [1, 2, 1]
         await feed.finish(0)
-        late = asyncio.create_task(feed.take(2))
         await feed.close()
-        assert [await feed.take(0), await feed.take(1), await late] == [FINISHED, b"second", CLOSED]
+        assert [await feed.take(0), await feed.take(1)] == [(0, FINISHED), (1, b"second")]
+        last = asyncio.create_task(feed.take(2))
+        await asyncio.sleep(0.01)
+        assert not last.done(), "the second may yet be lost"
+        await feed.finish(1)
+        assert await last is None
+
+    asyncio.run(story())
+
+
+def test_a_feed_gives_out_again_what_does_not_come_back():
+    async def story() -> None:
+        feed = Feed(quiet=0.01)
+        for batch in (b"a", b"b", b"c"):
+            await feed.send(batch)
+        waiting = asyncio.create_task(feed.take(3))
+        await asyncio.sleep(0.05)
+        assert not waiting.done(), "as long as more may come, those on the way are not taken for lost"
+        await feed.finish(1)
+        await feed.close()
+        assert [await waiting, await feed.take(4)] == [(0, b"a"), (2, b"c")]
+        await feed.finish(0)
+        assert [await feed.take(3), await feed.take(5)] == [(0, FINISHED), (2, b"c")]
+        await feed.finish(2)
+        assert await feed.take(6) is None
 
     asyncio.run(story())

@@ -13,7 +13,7 @@ import logging
 import os
 import pickle
 import socket
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
@@ -40,6 +40,7 @@ is; meanwhile those of other batches take the places of the others."""
 OBJECT_STORE = 2**30
 """Bytes of shared memory of a Ray that is started here; what is on the way takes about 10 MB a replica."""
 
+QUIET_SECONDS = 300.0
 KNOCK_SECONDS = 10
 
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
@@ -59,16 +60,18 @@ class RayEngine:
         address: str | None = None,
         batch: int = BATCH,
         ahead: int = AHEAD,
+        quiet: float = QUIET_SECONDS,
     ) -> None:
         """`gpus`: what a replica gets, all on one machine, where the cluster has any. `address`: where Ray runs; None
         starts it here for as long as it is needed. `batch`: requests that travel together. `ahead`: requests at a
-        replica."""
+        replica. `quiet`: as `ray_pipeline.Feed`."""
         self.window = window
         self._load = load
         self._replicas = replicas
         self._gpus = gpus
         self._address = address
         self._batch = batch
+        self._quiet = quiet
         self._calls = max(1, ahead // batch)
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
@@ -87,12 +90,7 @@ class RayEngine:
         if sampling.max_step_tokens:
             raise SokratesError("step by step is for --engine transformers: Ray's replicas write whole traces")
         with _cluster(self._address), _told():
-            gpus = self._room()
-            run = partial(self._run, sampling=sampling, finish=finish, gpus=gpus)
-            lost = yield from run(self._batches(requests))
-            lost = yield from run(iter(lost))
-        if lost:
-            raise SokratesError(f"Ray lost {ray_pipeline.named(lost[0])} twice; the same command again goes on there")
+            yield from self._run(self._batches(requests), sampling, finish, self._room())
 
     def _room(self) -> int:
         """The GPUs of each replica. Errors: SokratesError for fewer than they need; Ray would wait for more."""
@@ -115,12 +113,11 @@ class RayEngine:
 
     def _run(
         self, batches: Iterator[Batch], sampling: Sampling, finish: Callable[[Completion], T], gpus: int
-    ) -> Generator[T, None, list[Batch]]:
-        """The results of all batches; returns those batches that did not come back."""
+    ) -> Iterator[T]:
         first = list(islice(batches, self._replicas * self._calls))
         if not first:
-            return []
-        way = _Way(chain(first, batches))
+            return
+        way = _Way(chain(first, batches), self._quiet)
         way.send(len(first))
         dataset = ray_pipeline.build(
             way.feed, self._load, sampling, finish, replicas=self._replicas, gpus=gpus, calls=self._calls
@@ -129,15 +126,17 @@ class RayEngine:
             if way.arrived(number):
                 way.send(1)
                 yield from results
-        return list(way.batches.values())
+            if not way.batches:
+                return
+        raise SokratesError(f"Ray lost {ray_pipeline.named(next(iter(way.batches.values())))}; run the command again")
 
 
 class _Way:
     """The batches on the way by number: sent into the pipeline as others come back."""
 
-    def __init__(self, waiting: Iterator[Batch]) -> None:
+    def __init__(self, waiting: Iterator[Batch], quiet: float) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self.feed = ray.remote(num_cpus=0, scheduling_strategy=here)(ray_pipeline.Feed).remote()
+        self.feed = ray.remote(num_cpus=0, scheduling_strategy=here)(ray_pipeline.Feed).remote(quiet)
         self.batches: dict[int, Batch] = {}
         self._waiting = waiting
         self._sent = 0
@@ -195,7 +194,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         if address is None:
-            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE, **_QUIET)
+            ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE, **_QUIET)
         else:
             _knock(address)
             ray.init(address, **_QUIET)

@@ -27,11 +27,11 @@ from sokrates.engines.engine import Completion, Engine, Request, Sampling
 from sokrates.errors import SokratesError
 
 TRIES = 4
-"""How often a batch is begun, because the replica that had it died, before it is given up."""
+"""How often a batch is begun, since the replica that had it died or was lost, before it is given up."""
 START_SECONDS = 900
 """How long all replicas together may take to be there."""
-CLOSED = None
 FINISHED = b""
+"""The content of a batch that needs no more work."""
 
 
 @runtime_checkable
@@ -52,12 +52,18 @@ class Failure:
 
 
 class Feed:
-    """An actor that holds the batches on the way, from when they are sent until their results are back."""
+    """An actor that holds the batches on the way, from when they are sent until their results are back.
 
-    def __init__(self) -> None:
+    When all are sent and none has come back for `quiet` seconds, those on the way are given out again: where they were
+    is lost, or so slow that others may as well try.
+    """
+
+    def __init__(self, quiet: float) -> None:
+        self._quiet = quiet
         self._batches: dict[int, bytes] = {}
         self._begun: defaultdict[int, int] = defaultdict(int)
         self._sent = 0
+        self._again: list[int] = []
         self._closed = False
         self._changed = asyncio.Condition()
 
@@ -74,11 +80,22 @@ class Feed:
             self._closed = True
             self._changed.notify_all()
 
-    async def take(self, number: int) -> bytes | None:
-        """The batch of this number, waited for: `FINISHED` if its results are back, `CLOSED` if it never comes."""
+    async def take(self, position: int) -> tuple[int, bytes] | None:
+        """Number and content of what is given out at this position, the same whenever it is asked; None at the end.
+
+        The content is `FINISHED` where the results are back.
+        """
         async with self._changed:
-            await self._changed.wait_for(lambda: number < self._sent or self._closed)
-            return self._batches.get(number, FINISHED) if number < self._sent else CLOSED
+            while position >= self._sent + len(self._again):
+                if self._closed and not self._batches:
+                    return None
+                try:
+                    await asyncio.wait_for(self._changed.wait(), self._quiet)
+                except TimeoutError:
+                    if self._closed:
+                        self._again += self._batches
+            number = position if position < self._sent else self._again[position - self._sent]
+            return number, self._batches.get(number, FINISHED)
 
     async def begin(self, number: int) -> int:
         """How often the batch has been begun, this time counted."""
@@ -87,8 +104,10 @@ class Feed:
 
     async def finish(self, number: int) -> None:
         """The results of a batch are back."""
-        self._batches.pop(number, None)
-        self._begun.pop(number, None)
+        async with self._changed:
+            self._batches.pop(number, None)
+            self._begun.pop(number, None)
+            self._changed.notify_all()
 
 
 class FeedSource(Datasource):
@@ -105,11 +124,12 @@ class FeedSource(Datasource):
         feed = self._feed
 
         def batches() -> Iterator[pa.Table]:
-            for number in count():
-                batch = ray.get(feed.take.remote(number))
-                if batch is CLOSED:
+            for position in count():
+                taken = ray.get(feed.take.remote(position))
+                if taken is None:
                     return
-                yield _table([number], [batch])
+                number, content = taken
+                yield _table([number], [content])
 
         unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
         return [ReadTask(batches, unknown)]
@@ -138,8 +158,8 @@ class Replica:
     def _complete(self, number: int, requests: list[Request]) -> list[Completion]:
         if ray.get(self._feed.begin.remote(number)) > TRIES:
             raise SokratesError(
-                f"a replica died {TRIES} times while it generated {named(requests)}, or something beside them: "
-                "the machine's and Ray's logs say of what; most often memory ran out"
+                f"{named(requests)}: generated {TRIES} times without a result, since replicas died of them or of what "
+                "they had beside them, or were lost; Ray's logs say why, most often memory ran out"
             )
         with self._arrived:
             if self._failure:
@@ -210,14 +230,14 @@ def build(
     generated = dataset.map_batches(
         Replica,
         fn_constructor_args=(load, sampling, feed),
-        batch_size=None,
+        batch_size=1,
         batch_format="pyarrow",
         compute=pool,
         num_cpus=0,
         num_gpus=gpus,
     )
     return generated.map_batches(
-        _finish, fn_kwargs={"finish": finish}, batch_size=None, batch_format="pyarrow", num_cpus=1
+        _finish, fn_kwargs={"finish": finish}, batch_size=1, batch_format="pyarrow", num_cpus=1
     )
 
 
