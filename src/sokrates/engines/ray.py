@@ -135,7 +135,7 @@ class _Way:
     """The batches on the way by number: sent into the pipeline as others come back."""
 
     def __init__(self, waiting: Iterator[Batch], quiet: float) -> None:
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.feed = ray.remote(num_cpus=0, scheduling_strategy=here)(ray_pipeline.Feed).remote(quiet)
         self.batches: dict[int, Batch] = {}
         self._waiting = waiting
@@ -190,6 +190,11 @@ def _cluster(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if address is not None and address.startswith("ray://"):
+        raise SokratesError(
+            f"{address}: Ray Data does not run through Ray's client; give --address auto on a machine of the cluster, "
+            "or send the command there with `ray job submit`"
+        )
     os.environ.update({name: value for name, value in _ENVIRONMENT.items() if name not in os.environ})
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
@@ -199,9 +204,11 @@ def _cluster(address: str | None) -> Iterator[None]:
             _knock(address)
             ray.init(address, **_QUIET)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        where = "cannot be started here" if address is None else f"does not answer at {address}"
+        if address is None:
+            raise SokratesError(f"Ray cannot be started here: {str(error).strip()}") from error
         raise SokratesError(
-            f"Ray {where}: {str(error).strip()}; `ray start` and `ray status` help to see why"
+            f"Ray does not answer at {address}: {str(error).strip()}; see there with `ray status`, and set "
+            "RAY_AUTH_MODE=token where it asks for a token"
         ) from error
     try:
         yield
@@ -211,7 +218,7 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 def _knock(address: str) -> None:
     """Errors: OSError where nobody listens; Ray itself would try for minutes. `auto` names no place."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
