@@ -220,6 +220,9 @@ def build(
     context = dataset.context
     context.target_max_block_size = 1  # so that a batch is not held back until others fill its block
     context.wait_for_min_actors_s = START_SECONDS  # the first replica to be there would take the batches of all
+    # No limit on what a source or a replica has given out and is not taken yet, since so much is not on the way; with one,
+    # a source that is started again stands still (seen with Ray 2.60).
+    context._max_num_blocks_in_streaming_gen_buffer = None
     context.enable_progress_bars = context.print_on_execution_start = False
     pool = ray.data.ActorPoolStrategy(
         size=replicas,
