@@ -20,6 +20,7 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 import ray
+from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -225,11 +226,16 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What Ray raises where replicas do not come, as the user's error."""
+    """What Ray raises where replicas or results do not come, as the user's error."""
     try:
         yield
     except GetTimeoutError as error:
         raise SokratesError(
             f"not all replicas were there after {ray_pipeline.START_SECONDS} s; other work may hold the cluster's GPUs "
             "(`ray status` shows it): wait for it or give fewer --replicas"
+        ) from error
+    except ExecutionTimeoutError as error:
+        raise SokratesError(
+            f"nothing came back from Ray's cluster any more: {error}; `ray status` shows what is left of it, and the "
+            "same command goes on where it stopped"
         ) from error

@@ -216,13 +216,12 @@ def build(
     """The pipeline over a feed as a Ray dataset that does not run yet; `calls`: batches that a replica has at once."""
     # Replicas, their feed and its source leave the processors to the second stage, however few a machine has. But the
     # source asks for a trace of one: Ray fuses two stages that ask for the same, and would feed one replica alone.
-    dataset = ray.data.read_datasource(FeedSource(feed), num_cpus=0.001, override_num_blocks=1)
+    # It stays on this machine: Ray 2.60 may stand still when it is started again elsewhere.
+    here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    dataset = ray.data.read_datasource(FeedSource(feed), num_cpus=0.001, override_num_blocks=1, label_selector=here)
     context = dataset.context
     context.target_max_block_size = 1  # so that a batch is not held back until others fill its block
     context.wait_for_min_actors_s = START_SECONDS  # the first replica to be there would take the batches of all
-    # No limit on what a source or a replica has given out and is not taken yet, since so much is not on the way; with one,
-    # a source that is started again stands still (seen with Ray 2.60).
-    context._max_num_blocks_in_streaming_gen_buffer = None
     context.enable_progress_bars = context.print_on_execution_start = False
     pool = ray.data.ActorPoolStrategy(
         size=replicas,
