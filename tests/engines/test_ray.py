@@ -97,9 +97,10 @@ def run(cluster, tmp_path_factory):
     """(requests, results, completions by process, the process that was killed) of a run in which a replica dies."""
     folder = tmp_path_factory.mktemp("replicas")
     tokenizer = models.load_tokenizer("embedded")
+    style = models.style(models.resolve("embedded"), PromptStyle())
     problems = generate(20, GeneratorSettings(most_hops=3), seed=3)
     asked = [
-        Request(tuple(encode_prompt(tokenizer, problem, PromptStyle())), problem.problem_id, sample, problem)
+        Request(tuple(encode_prompt(tokenizer, problem, style)), problem.problem_id, sample, problem)
         for problem in problems
         for sample in range(2)
     ]
@@ -137,6 +138,7 @@ def test_the_texts_are_those_of_the_transformers_engine(run):
     engine = load_engine("transformers", ModelConfig(device="cpu"), GenerationConfig())
     expected = {(c.request.problem_id, c.request.sample): c for c in engine.generate(asked, SAMPLING)}
     assert {(c.request.problem_id, c.request.sample): c for c, _ in results} == expected
+    assert sum(completion.finish_reason == "stop" for completion in expected.values()) > 30, "most should say an answer"
 
 
 # What can go wrong, with engines that start at once.

@@ -238,8 +238,9 @@ def build(
         num_cpus=0,
         num_gpus=gpus,
     )
+    # A quarter of a processor each: those that wait for what was lost with a machine should not take the place of all.
     return generated.map_batches(
-        _finish, fn_kwargs={"finish": finish}, batch_size=1, batch_format="pyarrow", num_cpus=1
+        _finish, fn_kwargs={"finish": finish}, batch_size=1, batch_format="pyarrow", num_cpus=0.25
     )
 
 
