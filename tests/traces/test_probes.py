@@ -33,7 +33,7 @@ def test_the_sequences_are_fixed_and_say_a_gold_trace(tokenizer):
 @pytest.mark.parametrize("window", [8, 50, 100])
 def test_they_fit_a_small_window(tokenizer, window):
     for probe, whole in zip(probes.sequences(tokenizer, window), probes.sequences(tokenizer, 2048), strict=True):
-        assert 1 <= len(probe.completion_ids) and len(probe.prompt_ids) + len(probe.completion_ids) <= window
+        assert probe.completion_ids and len(probe.prompt_ids) + len(probe.completion_ids) <= window
         assert whole.prompt_ids[-len(probe.prompt_ids) :] == probe.prompt_ids
         assert whole.completion_ids[: len(probe.completion_ids)] == probe.completion_ids
 
