@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sokrates import engines
 from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines import Request, Sampling, load_engine
 from sokrates.errors import SokratesError
@@ -17,3 +18,9 @@ def test_loads_an_engine_by_name(tiny_model, name):
 def test_an_unknown_engine_is_named_with_those_there_are(tiny_model):
     with pytest.raises(SokratesError, match=r"'gpt': .* expected auto or transformers"):
         load_engine("gpt", ModelConfig(model=str(tiny_model)), GenerationConfig())
+
+
+def test_ray_missing_says_what_to_install(tiny_model, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(SokratesError, match=r"pip install 'sokrates\[ray\]'"):
+        load_engine("ray", ModelConfig(model=str(tiny_model)), GenerationConfig())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from sokrates import models
 from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
 from sokrates.errors import SokratesError
 
-ENGINES = ("transformers", "vllm")
+ENGINES = ("transformers", "vllm", "ray")
 
 __all__ = ["ENGINES", "Completion", "Engine", "Request", "Sampling", "load_engine"]
 
@@ -24,7 +26,17 @@ def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engi
         from sokrates.engines.vllm import load_vllm
 
         return load_vllm(model, config)
+    if name == "ray":
+        return _load_ray(model, config)
     return _load_transformers(model, config)
+
+
+def _load_ray(model: ModelConfig, config: GenerationConfig) -> Engine:
+    if find_spec("ray") is None:
+        raise SokratesError("Ray is not installed: pip install 'sokrates[ray]', or use another --engine")
+    from sokrates.engines.ray import load_ray
+
+    return load_ray(model, config)
 
 
 def _vllm_suits(model: ModelConfig) -> bool:

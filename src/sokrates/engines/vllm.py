@@ -9,10 +9,10 @@ vLLM is imported when an engine is made.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -202,24 +202,35 @@ class VllmEngine:
             raise SokratesError("step by step is for --engine transformers: vLLM writes whole traces")
         requests = list(requests)
         check_window(requests, self.window)
-        return self._generate(_side_by_side(requests), sampling)
+        waiting = iter(_side_by_side(requests))
+        return self.generate_arriving(lambda most: islice(waiting, most), sampling)
 
-    def _generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:
+    def generate_arriving(self, take: Callable[[int], Iterable[Request]], sampling: Sampling) -> Iterator[Completion]:
+        """The completions of requests that may come while others run, as they finish; it ends when none is left.
+
+        `take(most)`, asked at every step, gives what has come since, at most so many, each within the window.
+        """
         self._check_idle()
         rows: dict[str, Row] = {}
-        waiting = enumerate(requests)
+        names = map(str, count())
         try:
-            while self._feed(waiting, rows, sampling):
+            while self._feed(take, names, rows, sampling):
                 yield from [row.completion(self._decoder, sampling) for row in self._step(rows)]
         finally:
             if rows:
                 self._engine.abort_request(list(rows))
 
-    def _feed(self, waiting: Iterator[tuple[int, Request]], rows: dict[str, Row], sampling: Sampling) -> bool:
+    def _feed(
+        self,
+        take: Callable[[int], Iterable[Request]],
+        names: Iterator[str],
+        rows: dict[str, Row],
+        sampling: Sampling,
+    ) -> bool:
         """Fill vLLM up with requests; whether there are any."""
         guide = self._guide(sampling.guide)
-        for index, request in islice(waiting, self._max_batch + WAITING - len(rows)):
-            name = str(index)
+        for request in take(self._max_batch + WAITING - len(rows)):
+            name = next(names)
             row = new_row(request, sampling, self.window)
             if guide:
                 guide.follow(request.problem, row.stream)  # an error in vLLM's process would end it
