@@ -126,6 +126,15 @@ def load_model(
     return model.to(place).eval()
 
 
+def load_config(name: str) -> Any:
+    """The transformers config of a model, for an adapter its base's, without the weights. Errors: as `load_model`."""
+    from transformers import AutoConfig
+
+    paths = resolve(name)
+    with _loading(paths.base, "a causal language model"):
+        return AutoConfig.from_pretrained(paths.base)
+
+
 def window(model: Any) -> int:
     """How many tokens a model (or a model's config) can attend to, prompt and completion together."""
     config = getattr(model, "config", model)

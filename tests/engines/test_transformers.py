@@ -9,6 +9,7 @@ from peft import LoraConfig, get_peft_model
 
 from sokrates import models
 from sokrates.engines.engine import Request, Sampling
+from sokrates.engines.row import new_row
 from sokrates.engines.transformers import PREFILL_TOKENS, TransformersEngine, _chunks, ready
 from sokrates.errors import SokratesError
 from tests import tiny
@@ -207,7 +208,7 @@ def test_an_adapter_generates_as_it_is_and_added_to_its_base(tiny_model, tokeniz
 def test_prompts_are_computed_in_chunks(tiny_model):
     engine = new_engine(tiny_model)
     long = [Request((i,) * (PREFILL_TOKENS // 3), f"p{i}", s) for i in range(4) for s in range(2)]
-    rows = [engine._row(request, GREEDY) for request in long]
+    rows = [new_row(request, GREEDY, engine.window) for request in long]
     assert [len(chunk) for chunk in _chunks(rows)] == [6, 2]
     assert [row for chunk in _chunks(rows) for row in chunk] == rows
     assert [len(chunk) for chunk in _chunks(rows[:1])] == [1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -19,36 +19,14 @@ from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 from sokrates.engines.attention import use_grouped_attention
 from sokrates.engines.cache import arrange, new_cache
-from sokrates.engines.engine import Completion, FinishReason, Request, Sampling, check_window
-from sokrates.engines.sampling import choose, stream
-from sokrates.engines.stopping import Stopper
+from sokrates.engines.engine import Completion, Request, Sampling, check_window
+from sokrates.engines.row import Row, end_tokens, new_row
+from sokrates.engines.sampling import choose
 from sokrates.engines.text import Decoder
 from sokrates.models import window
 
 PREFILL_TOKENS = 4096
 """Tokens of prompts computed at a time: enough to keep a processor busy, few enough for a CPU's caches (measured)."""
-
-
-@dataclass(slots=True, eq=False)
-class Row:
-    """A sample being generated. `limit` is the most tokens it may get."""
-
-    request: Request
-    stream: int
-    limit: int
-    stopper: Stopper
-    token_ids: list[int] = field(default_factory=list)
-    finish_reason: FinishReason | None = None
-
-    @property
-    def cached(self) -> int:
-        """How many of its tokens the cache holds: all but the last, which is fed next."""
-        return len(self.request.prompt_ids) + len(self.token_ids) - 1
-
-    @property
-    def longest(self) -> int:
-        """Its tokens, prompt and completion, if it uses up its limit."""
-        return len(self.request.prompt_ids) + self.limit
 
 
 @dataclass(slots=True)
@@ -80,7 +58,8 @@ class TransformersEngine:
         self._grouped = use_grouped_attention(base)
         self._model = model
         self.window = window(base)
-        self._ends = _end_tokens(base, tokenizer)
+        named = base.generation_config.eos_token_id if base.generation_config else None
+        self._ends = end_tokens(named, tokenizer)
         self._decoder = Decoder(tokenizer)
         self._max_batch = max_batch
         self._batch_tokens = batch_tokens
@@ -94,13 +73,8 @@ class TransformersEngine:
     def _groups(self, requests: Sequence[Request], sampling: Sampling) -> deque[list[Row]]:
         """Rows with the same prompt together, the longest prompts first."""
         ordered = sorted(requests, key=lambda request: (-len(request.prompt_ids), request.prompt_ids))
-        rows = (self._row(request, sampling) for request in ordered)
+        rows = (new_row(request, sampling, self.window) for request in ordered)
         return deque(list(group) for _, group in groupby(rows, key=lambda row: row.request.prompt_ids))
-
-    def _row(self, request: Request, sampling: Sampling) -> Row:
-        limit = min(sampling.max_tokens, self.window - len(request.prompt_ids))
-        name = stream(sampling.seed, request.problem_id, request.sample)
-        return Row(request, name, limit, Stopper(sampling.max_steps))
 
     def _generate(self, waiting: deque[list[Row]], sampling: Sampling) -> Iterator[Completion]:
         batch: Batch | None = None
@@ -110,7 +84,7 @@ class TransformersEngine:
             else:
                 changed = self._admit(waiting, batch.running if batch else [])
                 batch = self._refill(batch, changed, sampling)
-            yield from (self._completion(row, sampling) for row in changed if row.finish_reason)
+            yield from (row.completion(self._decoder, sampling) for row in changed if row.finish_reason)
 
     def _admit(self, waiting: deque[list[Row]], running: Sequence[Row]) -> list[Row]:
         """The rows that take the free places; only the first group may be split, which computes its prompt twice."""
@@ -185,24 +159,7 @@ class TransformersEngine:
         steps = self._tensor([len(row.token_ids) for row in rows])
         chosen = choose(logits, streams, steps, temperature=sampling.temperature, top_p=sampling.top_p)
         for row, token in zip(rows, chosen.tolist(), strict=True):
-            row.token_ids.append(token)
-            row.finish_reason = self._finish_reason(row, token)
-
-    def _finish_reason(self, row: Row, token: int) -> FinishReason | None:
-        if token in self._ends:
-            return "stop"
-        end = row.stopper.feed(self._decoder.piece(token))
-        if end:
-            return end.reason
-        return "length" if len(row.token_ids) == row.limit else None
-
-    def _completion(self, row: Row, sampling: Sampling) -> Completion:
-        assert row.finish_reason is not None
-        text = self._decoder.text(row.token_ids)
-        end = Stopper(sampling.max_steps).feed(text)
-        if end:
-            text = text[: end.position].rstrip()
-        return Completion(row.request, tuple(row.token_ids), text, row.finish_reason)
+            row.take(token, self._decoder, self._ends)
 
     def _tensor(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.long, device=self._model.device)
@@ -231,10 +188,3 @@ def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
         prompts.add(prompt)
     if chunk:
         yield chunk
-
-
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The tokens that end a text: the tokenizer's, and those that the model's own generation settings name."""
-    named = model.generation_config.eos_token_id if model.generation_config else None
-    named = [named] if isinstance(named, int) else named or []
-    return frozenset({tokenizer.eos_token_id, *named})
