@@ -7,18 +7,33 @@ from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
 from sokrates.errors import SokratesError
 
-ENGINES = ("transformers",)
+ENGINES = ("transformers", "vllm")
 
 __all__ = ["ENGINES", "Completion", "Engine", "Request", "Sampling", "load_engine"]
 
 
 def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engine:
-    """The engine of this name with the model loaded into it; `auto` takes the best that is installed.
+    """The engine of this name with the model loaded into it; `auto` is vllm where it and a CUDA device are there.
 
-    Errors: SokratesError for an engine that is not there, naming those that are; as `models.load_model`.
+    Errors: SokratesError for an engine that is not there, naming those that are; as `models.load_model` and
+    `vllm.VllmEngine`.
     """
     if name not in ("auto", *ENGINES):
         raise SokratesError(f"engine {name!r}: there is no such engine; expected auto or {', '.join(ENGINES)}")
+    if name == "vllm" or (name == "auto" and _vllm_suits(model)):
+        from sokrates.engines.vllm import load_vllm
+
+        return load_vllm(model, config)
+    return _load_transformers(model, config)
+
+
+def _vllm_suits(model: ModelConfig) -> bool:
+    from sokrates.engines import vllm_start
+
+    return vllm_start.installed() and model.device in ("auto", "cuda", "cuda:0") and vllm_start.on_cuda(model.device)
+
+
+def _load_transformers(model: ModelConfig, config: GenerationConfig) -> Engine:
     from sokrates.engines.transformers import TransformersEngine, ready
 
     return TransformersEngine(

@@ -37,6 +37,10 @@ def choose(
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
+    if logits.is_cuda:
+        from sokrates.engines import sampling_cuda  # Triton comes with torch's CUDA builds only
+
+        return sampling_cuda.choose(logits, streams, steps, temperature=temperature, top_p=top_p)
     log_probs = nucleus(torch.log_softmax(logits.float() / temperature, dim=-1), top_p)
     return (log_probs + gumbel(streams, steps, logits.shape[-1])).argmax(dim=-1)
 

@@ -15,12 +15,15 @@ from typing import Any
 
 from sokrates import models
 from sokrates.config import GenerationConfig, ModelConfig
-from sokrates.engines import vllm_start
+from sokrates.engines import agreement, vllm_start
+from sokrates.engines.agreement import reference, reference_ahead
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
 from sokrates.engines.text import Decoder
 from sokrates.engines.vllm_lora import adapter_rank, check_adapter, room
 from sokrates.errors import SokratesError
+from sokrates.traces import probes
+from sokrates.traces.probes import Probe, Probes
 
 MAX_BATCH = 512
 WAITING = 64
@@ -46,13 +49,15 @@ class VllmEngine:
         max_lora_rank: int = 0,
         sampler: type[Any] | None = None,
         sleep_mode: bool = False,
+        check: bool = True,
         **options: Any,
     ) -> None:
         """Start vLLM with a model or an adapter (see `models.resolve`).
 
         `device`, `dtype`: as `models.load_model`. `max_batch`: most samples at a time. `gpu_memory`: the share of each
         GPU that vLLM takes. `max_lora_rank`: room for adapters that come later; 0 is the given adapter's rank.
-        `sampler`: a subclass of `vllm_sampler.Sampler`. `sleep_mode` allows `sleep`. `options` go to `vllm.LLM`.
+        `sampler`: a subclass of `vllm_sampler.Sampler`. `sleep_mode` allows `sleep`. `check` compares
+        the engine's log-probabilities with transformers' (`agreement`). `options` go to `vllm.LLM`.
         Errors: SokratesError for what cannot be used or started, saying what to do.
         """
         paths = models.resolve(name)
@@ -68,6 +73,8 @@ class VllmEngine:
             self._largest_rank = room(adapter_rank(paths.adapter))
         if paths.adapter:
             check_adapter(paths, paths.base_name, self._largest_rank)
+        self._dtype = vllm_start.dtype(dtype, cuda)
+        expected = reference_ahead(name, "cuda" if cuda else "cpu", self._dtype) if check else None
         with self._timed("import"):
             vllm_start.prepare(cuda)
             from vllm import LLM
@@ -83,16 +90,22 @@ class VllmEngine:
         self._decoder = Decoder(tokenizer)
         self.window = models.window(config)
         settings = {
-            "dtype": vllm_start.dtype(dtype, cuda),
+            "dtype": self._dtype,
             "max_model_len": self.window,
             "max_num_seqs": max_batch,
             "tensor_parallel_size": tensor_parallel_size,
             "enable_prefix_caching": True,
             "enable_sleep_mode": sleep_mode,
+            "use_tqdm_on_load": False,
             "logits_processors": [sampler or Sampler],
             **vllm_start.options(cuda, max_batch, gpu_memory),
             **lora,
         }
+        self._check = check
+        self._probes: Probes | None = None
+        if expected:
+            with self._timed("reference"):
+                self._probes = expected()
         with self._timed("start"), vllm_start.starting(paths.base):
             self._llm = LLM(paths.base, **(settings | options))
         self._engine = self._llm.llm_engine
@@ -101,6 +114,7 @@ class VllmEngine:
         self._adapter: Any = None
         if paths.adapter:
             self._adopt(paths.adapter)
+        self._check_agreement()
 
     @property
     def cache_hit_rate(self) -> float:
@@ -116,7 +130,33 @@ class VllmEngine:
         paths = models.resolve(folder)
         check_adapter(paths, self._base_name, self._largest_rank)
         assert paths.adapter is not None
+        if self._check:
+            # The GPU's memory is vLLM's; where training kept nothing, the processor computes what is expected.
+            self._probes = probes.read(folder) or reference(folder, "cpu", self._dtype)
         self._adopt(paths.adapter)
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        if self._probes:
+            with self._timed("check"):
+                measured = self.log_probs(self._probes.probes)
+                name = self._adapter.lora_path if self._adapter else self._base_name
+                self.difference = agreement.check(self._probes, measured, self._dtype, name)
+
+    def log_probs(self, sequences: Sequence[Probe]) -> list[list[float]]:
+        """The log-probability of each token of each sequence's completion, of the whole vocabulary at temperature 1.
+
+        Not while `generate` is under way.
+        """
+        found: dict[str, list[float]] = {}
+        for index, probe in enumerate(sequences):
+            self._add(str(index), probe.prompt_ids, _scoring(probe.completion_ids))
+        while len(found) < len(sequences):
+            for output in self._engine.step():
+                (said,) = output.outputs
+                scored = zip(said.token_ids, said.logprobs, strict=True)
+                found[output.request_id] = [choices[token].logprob for token, choices in scored]
+        return [found[str(index)] for index in range(len(sequences))]
 
     def _adopt(self, folder: str) -> None:
         from vllm.lora.request import LoRARequest
@@ -134,9 +174,10 @@ class VllmEngine:
         self._llm.sleep(level=1)
 
     def wake(self) -> None:
-        """Take the memory back after `sleep`. Errors: without `sleep_mode`."""
+        """Take the memory back after `sleep`, and check that the model is the same. Errors: without `sleep_mode`."""
         self._check_sleep_mode()
         self._llm.wake_up()
+        self._check_agreement()
 
     def _check_sleep_mode(self) -> None:
         if not self._sleep_mode:
@@ -191,7 +232,8 @@ class VllmEngine:
         self.cached_tokens += output.num_cached_tokens or 0
 
     def _add(self, name: str, prompt_ids: Sequence[int], params: Any) -> None:
-        self._engine.add_request(name, {"prompt_token_ids": list(prompt_ids)}, params, lora_request=self._adapter)
+        prompt = {"type": "token", "prompt_token_ids": list(prompt_ids)}  # vLLM's own form: nothing to prepare
+        self._engine.add_request(name, prompt, params, lora_request=self._adapter)
 
     def _params(self, row: Row, sampling: Sampling) -> Any:
         from vllm import SamplingParams
@@ -206,7 +248,7 @@ class VllmEngine:
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
             extra_args=extra_args(stream=row.stream, temperature=sampling.temperature, top_p=sampling.top_p),
-            skip_clone=True,
+            skip_clone=True,  # nobody else has it
         )
 
     @contextmanager
@@ -226,6 +268,24 @@ def load_vllm(model: ModelConfig, config: GenerationConfig) -> VllmEngine:
         gpu_memory=config.gpu_memory,
         tensor_parallel_size=config.tensor_parallel_size,
         max_lora_rank=config.max_lora_rank,
+    )
+
+
+def _scoring(token_ids: Sequence[int]) -> Any:
+    """What vLLM is asked for the log-probabilities of given tokens: it is made to say them."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    from sokrates.engines.vllm_sampler import extra_args
+
+    return SamplingParams(
+        temperature=0,
+        max_tokens=len(token_ids),
+        ignore_eos=True,
+        logprobs=0,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        extra_args=extra_args(script=token_ids),
     )
 
 

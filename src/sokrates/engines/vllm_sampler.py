@@ -44,7 +44,9 @@ class Group:
     streams: torch.Tensor
 
 
-def extra_args(*, stream: int = 0, temperature: float = 0.0, top_p: float = 1.0, script: Sequence[int] = ()) -> dict[str, Any]:
+def extra_args(
+    *, stream: int = 0, temperature: float = 0.0, top_p: float = 1.0, script: Sequence[int] = ()
+) -> dict[str, Any]:
     """What a request carries for `Sampler`. `script`: tokens that it says one after another, whatever is likely."""
     return {KEY: {"stream": stream, "temperature": temperature, "top_p": top_p, "script": list(script)}}
 

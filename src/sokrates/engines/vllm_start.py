@@ -16,7 +16,7 @@ from sokrates import models
 from sokrates.errors import SokratesError
 
 _ENVIRONMENT = {
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": "ERROR",  # every start brings a dozen warnings that a user can do nothing about
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_USE_V2_MODEL_RUNNER": "0",  # the second runner has another kind of logits processors
     "VLLM_USE_FLASHINFER_SAMPLER": "0",  # vLLM is never asked to sample
@@ -49,9 +49,7 @@ def on_cuda(device: str) -> bool:
 
     cuda: bool = torch.cuda.is_available()
     if device == "mps" or (device.startswith("cuda:") and device != "cuda:0"):
-        raise SokratesError(
-            f"device {device}: vLLM takes auto, cpu or cuda; to choose a GPU set CUDA_VISIBLE_DEVICES"
-        )
+        raise SokratesError(f"device {device}: vLLM takes auto, cpu or cuda; to choose a GPU set CUDA_VISIBLE_DEVICES")
     if device.startswith("cuda") and not cuda:
         raise SokratesError(f"device {device}: this machine has no CUDA device")
     return cuda and device != "cpu"
