@@ -35,6 +35,7 @@ JOURNAL = "journal.jsonl"
 
 OnTrace = Callable[[Trace], Any]
 
+_PARTS = ("load", "generate", "verify", "write")
 _HOW_RUN = {
     *("engine", "max_batch", "batch_tokens", "num_problems", "tensor_parallel_size", "gpu_memory", "max_lora_rank"),
     *("replicas", "address"),
@@ -207,7 +208,7 @@ def _summary(traces: Sequence[Trace], resumed: int, clock: Clock, generation: Ge
         "tokens_per_second": round(sum(trace.completion_tokens for trace in new) / working, 1),
         "resumed_traces": resumed,
         "completion_tokens": sum(trace.completion_tokens for trace in traces),
-        "seconds": {name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+        "seconds": {name: round(clock.seconds[name], 3) for name in _PARTS if name in clock.seconds},
         "verification_share": round(clock.seconds["verify"] / working, 5),
     }
 

@@ -20,7 +20,7 @@ def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engi
     """
     if name not in ("auto", *ENGINES):
         raise SokratesError(f"engine {name!r}: there is no such engine; expected auto or {', '.join(ENGINES)}")
-    if name == "vllm" or (name == "auto" and _vllm_suits(model)):
+    if name == "vllm" or (name == "auto" and not config.stepwise and _vllm_suits(model)):
         from sokrates.engines.vllm import load_vllm
 
         return load_vllm(model, config)

@@ -44,15 +44,15 @@ def difference(reference: Probes, measured: Sequence[Sequence[float]]) -> Differ
 def check(reference: Probes, measured: Sequence[Sequence[float]], dtype: str, name: str) -> Difference:
     """The difference, where it is no more than rounding in the coarser of the two number formats.
 
-    `dtype`: the engine's; `name`: the model's, for the message. Errors: SokratesError with the figures, where it is more.
+    `dtype`: the engine's; `name`: the model's, for the message. Errors: SokratesError with the figures, else.
     """
     coarser = "bfloat16" if "bfloat16" in (dtype, reference.dtype) else "float32"
     found = difference(reference, measured)
     mean, largest = ROUNDING[coarser], ROUNDING[coarser] * PEAK[coarser]
     if not (found.mean <= mean and found.largest <= largest):  # a difference that is no number fails too
         raise SokratesError(
-            f"{name}: the engine does not compute what the trainer does: log-probabilities differ by {found.mean:.2g} on "
-            f"average and {found.largest:.2g} at most; expected at most {mean:g} and {largest:g} in {coarser}. "
+            f"{name}: the engine does not compute what the trainer does: log-probabilities differ by {found.mean:.2g} "
+            f"on average and {found.largest:.2g} at most; expected at most {mean:g} and {largest:g} in {coarser}. "
             f"Check that the weights are those that were trained; if they were changed since, remove {PROBE_FILE} "
             "beside them"
         )
@@ -65,7 +65,7 @@ def reference(name: str, device: str, dtype: str) -> Probes:
 
 
 def reference_ahead(name: str, device: str, dtype: str) -> Callable[[], Probes]:
-    """The trainer's side for a model that an engine is about to load; call the result before the engine takes the memory.
+    """The trainer's side for a model that an engine is about to load; call what is returned before it takes the memory.
 
     What training kept is used where it is there. On CUDA another process computes it meanwhile: this one stays without
     a CUDA context, and the memory is free again for certain.

@@ -8,8 +8,6 @@ and the next best is looked for among what is more likely. That ends after about
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -33,7 +31,7 @@ def choose(
 
 
 @triton.jit
-def _mixed(number: Any) -> Any:
+def _mixed(number):
     """splitmix64's finaliser over unsigned 64-bit numbers, as in `sampling`."""
     number = (number ^ (number >> 30)) * tl.full((), _FIRST, tl.uint64)
     number = (number ^ (number >> 27)) * tl.full((), _SECOND, tl.uint64)
@@ -41,7 +39,7 @@ def _mixed(number: Any) -> Any:
 
 
 @triton.jit
-def _gumbel(key: Any, tokens: Any) -> Any:
+def _gumbel(key, tokens):
     """Standard Gumbel noise for tokens, as in `sampling`."""
     bits = _mixed(key + (tokens + 1).to(tl.uint64) * tl.full((), _GAMMA, tl.uint64))
     rest = ((bits >> 24).to(tl.float32) + 0.5) * (1.0 / 1099511627776.0)
@@ -53,17 +51,7 @@ def _gumbel(key: Any, tokens: Any) -> Any:
 
 
 @triton.jit
-def _choose(
-    logits: Any,
-    stride: Any,
-    streams: Any,
-    steps: Any,
-    chosen: Any,
-    scale: Any,
-    top_p: Any,
-    vocabulary: tl.constexpr,
-    BLOCK: tl.constexpr,
-) -> None:
+def _choose(logits, stride, streams, steps, chosen, scale, top_p, vocabulary: tl.constexpr, BLOCK: tl.constexpr):
     row = tl.program_id(0)
     scores_of = logits + row.to(tl.int64) * stride
     stream = tl.load(streams + row).to(tl.uint64)

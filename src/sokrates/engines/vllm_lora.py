@@ -52,12 +52,31 @@ def adapter_rank(folder: str) -> int:
         found.append(f"an adapter begun with {start}, which changes its base")
     if found:
         raise SokratesError(
-            f"{path}: vLLM cannot serve {', '.join(found)}; use --engine transformers, or merge the adapter into its base"
+            f"{path}: vLLM cannot serve {', '.join(found)}; use --engine transformers, "
+            "or merge the adapter into its base"
         )
     rank = settings.get("r")
     if not isinstance(rank, int) or rank < 1:
         raise SokratesError(f"{path}: r = {rank!r}; expected the adapter's rank, a whole number from 1")
     return rank
+
+
+def engine_room(paths: ModelPaths, max_lora_rank: int) -> int:
+    """The rank of the room that an engine is started with: as asked for, else as its adapter needs; 0 for none.
+
+    Errors: SokratesError for an adapter that vLLM cannot serve or that does not fit what was asked for.
+    """
+    largest = room(max_lora_rank) if max_lora_rank else 0
+    if paths.adapter is None:
+        return largest
+    largest = largest or room(adapter_rank(paths.adapter))
+    check_adapter(paths, paths.base_name, largest)
+    return largest
+
+
+def options(largest: int) -> dict[str, Any]:
+    """What `vllm.LLM` is told of adapters: room for one of this rank, or none for 0."""
+    return {"enable_lora": True, "max_lora_rank": largest, "max_loras": 1} if largest else {}
 
 
 def check_adapter(paths: ModelPaths, base_name: str, largest: int) -> None:

@@ -1,4 +1,4 @@
-"""Choosing tokens inside vLLM as all engines choose them: seeded, stateless, and not depending on the rest of the batch.
+"""Choosing tokens inside vLLM as every engine does: seeded, without state, whatever else is in the batch.
 
 vLLM is asked for temperature 0, and this logits processor makes the token that `sampling.choose` picks the most likely
 one. What it must know of a request comes as `SamplingParams.extra_args` (see `extra_args`); other requests are left as
@@ -35,7 +35,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Group:
-    """Samples with the same settings: their places in the batch (None: all of it, in order) and streams, on the device."""
+    """Samples with the same settings; their places in the batch (None: all of it, in order) and streams as tensors."""
 
     temperature: float
     top_p: float

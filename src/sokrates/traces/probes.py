@@ -1,5 +1,4 @@
-"""Probes: a few fixed token sequences, and how likely a model finds them, by which two programs that hold the same model
-are seen to agree.
+"""Probes: a few token sequences and how likely a model finds them, to see whether two programs hold the same model.
 
 Contract: the sequences are gold traces of our own generator, the same for the same tokenizer and window. Training keeps
 them beside an adapter (`probe.json`) with the log-probabilities that the trained model gives in its own number format.
