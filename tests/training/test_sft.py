@@ -104,7 +104,8 @@ def test_folder_loads_to_what_was_trained(new_base, tokenizer, examples, tmp_pat
             assert torch.equal(tensor, untouched[name.replace(".base_layer", "")]), name
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
     assert {path.name for path in tmp_path.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json",
+        "adapter_config.json", "adapter_model.safetensors", "probe.json", "tokenizer.json", "tokenizer_config.json",
+        "training.json",
     }  # fmt: skip
     written = json.loads((tmp_path / "training.json").read_text())
     assert written["train_losses"][0]["loss"] == result.train_losses[0].loss

@@ -76,6 +76,11 @@ def reference_ahead(name: str, device: str, dtype: str) -> Callable[[], Probes]:
         return lambda: kept
     if device == "cpu":
         return lambda: reference(name, device, dtype)
+    return in_another_process(name, device, dtype)
+
+
+def in_another_process(name: str, device: str, dtype: str) -> Callable[[], Probes]:
+    """`reference`, begun in another process; call what is returned to wait for it and for the process to end."""
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     future = pool.submit(reference, name, device, dtype)
 

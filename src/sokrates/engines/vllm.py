@@ -281,7 +281,7 @@ def _default_sampler() -> type[Any]:
     return Sampler
 
 
-def _sampling_params(row: Row, sampling: Sampling, ends: Iterable[int]) -> Any:
+def _sampling_params(row: Row, sampling: Sampling, ends: frozenset[int]) -> Any:
     """What vLLM is asked for a row."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind

@@ -74,7 +74,7 @@ def set_environment(cuda: bool) -> None:
 
 def import_vllm(cuda: bool) -> None:
     """Import vLLM. Errors: SokratesError where the installed one is not for this kind of device."""
-    import vllm  # noqa: F401
+    from vllm import LLM  # noqa: F401
     from vllm.platforms import current_platform
 
     if not (current_platform.is_cuda() if cuda else current_platform.is_cpu()):

@@ -21,6 +21,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from sokrates import jsonl
 from sokrates.errors import SokratesError
+from sokrates.traces import probes
+from sokrates.traces.probes import PROBE_FILE
 
 ADAPTER = "default"
 """The adapter that is trained and saved: under this name TRL copies it as the reference of DPO."""
@@ -109,7 +111,7 @@ def publish(
     base_name: str,
     extras: Mapping[str, bytes],
 ) -> None:
-    """Write adapter, tokenizer, extras and `result` beside the checkpoints, then move them into `output`.
+    """Write adapter, tokenizer, probes, extras and `result` beside the checkpoints, then move them into `output`.
 
     `base_name` is written as the base model's name, as the user gave it and not as the path it was loaded from.
     """
@@ -118,6 +120,7 @@ def publish(
     model.peft_config[ADAPTER].base_model_name_or_path = base_name
     save(model, ready)
     tokenizer.save_pretrained(str(ready))
+    (ready / PROBE_FILE).write_bytes(probes.encode(probes.measure(model, tokenizer)))
     for name, content in extras.items():
         (ready / name).write_bytes(content)
     jsonl.write_json(ready / RESULT, result)
