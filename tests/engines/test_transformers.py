@@ -12,6 +12,7 @@ from sokrates.engines.engine import Request, Sampling
 from sokrates.engines.row import new_row
 from sokrates.engines.transformers import PREFILL_TOKENS, TransformersEngine, _chunks, ready
 from sokrates.errors import SokratesError
+from sokrates.traces.text import parse, well_formed
 from tests import tiny
 
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=24, max_steps=24, seed=0)
@@ -213,3 +214,27 @@ def test_prompts_are_computed_in_chunks(tiny_model):
     assert [row for chunk in _chunks(rows) for row in chunk] == rows
     assert [len(chunk) for chunk in _chunks(rows[:1])] == [1]
     assert list(_chunks([])) == []
+
+
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_guide_holds_in_every_row(tiny_model, temperature):
+    """A model of random weights under the grammar guide: what it writes of actions is well-formed."""
+    tokenizer = models.load_tokenizer(str(tiny_model))
+    beginning = tuple(tokenizer.encode("Premises:\n[0] x\nThought: so x.\nAction:", add_special_tokens=False))
+    asked = [Request((*beginning, 3 + i), f"p{i}", 0) for i in range(12)]
+    sampling = replace(SAMPLED, temperature=temperature, guide="grammar", max_tokens=120, max_steps=2)
+
+    class Opened(TransformersEngine):
+        """Each completion begins with an action's label."""
+
+        def _extend(self, rows, logits, sampling):
+            for index, row in enumerate(rows):
+                if len(row.token_ids) < len(label):
+                    logits[index] = float("-inf")
+                    logits[index, label[len(row.token_ids)]] = 0
+            super()._extend(rows, logits, sampling)
+
+    label = tokenizer.encode("Action:", add_special_tokens=False)
+    engine = Opened(models.load_model(str(tiny_model), device="cpu"), tokenizer, max_batch=5, batch_tokens=10**6)
+    steps = [parse(c.text).steps[0] for c in engine.generate(asked, sampling) if "/>" in c.text]
+    assert len(steps) > 3 and all(well_formed(step.option_type, step.option_args) for step in steps)

@@ -14,7 +14,8 @@ from transformers import PreTrainedTokenizerBase
 from sokrates.engines.engine import Completion, FinishReason, Request, Sampling
 from sokrates.engines.sampling import stream
 from sokrates.engines.stopping import Stopper
-from sokrates.engines.text import Decoder
+from sokrates.guides import Follower, Guide
+from sokrates.traces.decoding import Decoder
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,7 @@ class Row:
     stream: int
     limit: int
     stopper: Stopper
+    follower: Follower | None = None
     token_ids: list[int] = field(default_factory=list)
     finish_reason: FinishReason | None = None
 
@@ -47,6 +49,8 @@ class Row:
             self.finish_reason = end.reason
         elif len(self.token_ids) == self.limit:
             self.finish_reason = "length"
+        elif self.follower:
+            self.follower.feed(token)
 
     def completion(self, decoder: Decoder, sampling: Sampling) -> Completion:
         """What a finished sample has said."""
@@ -58,11 +62,12 @@ class Row:
         return Completion(self.request, tuple(self.token_ids), text, self.finish_reason)
 
 
-def new_row(request: Request, sampling: Sampling, window: int) -> Row:
-    """A sample before its first token, for a model that attends to `window` tokens."""
+def new_row(request: Request, sampling: Sampling, window: int, guide: Guide | None = None) -> Row:
+    """A sample before its first token, for a model that attends to `window` tokens. Errors: as `Guide.follow`."""
     limit = min(sampling.max_tokens, window - len(request.prompt_ids))
     name = stream(sampling.seed, request.problem_id, request.sample)
-    return Row(request, name, limit, Stopper(sampling.max_steps))
+    follower = guide.follow(request.problem, name) if guide else None
+    return Row(request, name, limit, Stopper(sampling.max_steps), follower)
 
 
 def end_tokens(named: int | list[int] | None, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 import torch
@@ -20,10 +21,12 @@ from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 from sokrates.engines.attention import use_grouped_attention
 from sokrates.engines.cache import arrange, new_cache
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
+from sokrates.engines.masking import mask_logits
 from sokrates.engines.row import Row, end_tokens, new_row
 from sokrates.engines.sampling import choose
-from sokrates.engines.text import Decoder
+from sokrates.guides import make_guide
 from sokrates.models import window
+from sokrates.traces.decoding import Decoder
 
 PREFILL_TOKENS = 4096
 """Tokens of prompts computed at a time: enough to keep a processor busy, few enough for a CPU's caches (measured)."""
@@ -61,6 +64,7 @@ class TransformersEngine:
         named = base.generation_config.eos_token_id if base.generation_config else None
         self._ends = end_tokens(named, tokenizer)
         self._decoder = Decoder(tokenizer)
+        self._guide = lru_cache(lambda name: make_guide(name, tokenizer, self._ends))
         self._max_batch = max_batch
         self._batch_tokens = batch_tokens
 
@@ -73,7 +77,8 @@ class TransformersEngine:
     def _groups(self, requests: Sequence[Request], sampling: Sampling) -> deque[list[Row]]:
         """Rows with the same prompt together, the longest prompts first."""
         ordered = sorted(requests, key=lambda request: (-len(request.prompt_ids), request.prompt_ids))
-        rows = (new_row(request, sampling, self.window) for request in ordered)
+        guide = self._guide(sampling.guide)
+        rows = (new_row(request, sampling, self.window, guide) for request in ordered)
         return deque(list(group) for _, group in groupby(rows, key=lambda row: row.request.prompt_ids))
 
     def _generate(self, waiting: deque[list[Row]], sampling: Sampling) -> Iterator[Completion]:
@@ -157,6 +162,8 @@ class TransformersEngine:
         """Choose each row's next token, and note which rows it finishes."""
         streams = self._tensor([row.stream for row in rows])
         steps = self._tensor([len(row.token_ids) for row in rows])
+        if sampling.guide != "none":
+            logits = mask_logits(logits, [row.follower.mask() if row.follower else None for row in rows])
         chosen = choose(logits, streams, steps, temperature=sampling.temperature, top_p=sampling.top_p)
         for row, token in zip(rows, chosen.tolist(), strict=True):
             row.take(token, self._decoder, self._ends)

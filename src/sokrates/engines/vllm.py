@@ -20,9 +20,9 @@ from sokrates.config import GenerationConfig, ModelConfig
 from sokrates.engines import agreement, vllm_lora, vllm_start
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
-from sokrates.engines.text import Decoder
 from sokrates.errors import SokratesError
 from sokrates.traces import probes
+from sokrates.traces.decoding import Decoder
 from sokrates.traces.probes import Probe, Probes
 
 MAX_BATCH = 512

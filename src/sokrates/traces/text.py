@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sokrates.logic.answer import ANSWERS, Answer
+from sokrates.logic.rules import CONCLUDE, RULES
 from sokrates.traces.trace import Step
 
 _OPTION = re.compile(
@@ -103,6 +104,14 @@ def _read_action(text: str) -> tuple[str, tuple[int, ...]]:
     if not all(number.isdecimal() and len(number) <= 9 for number in numbers):
         return "", ()
     return found.group(1).upper(), tuple(int(number) for number in numbers)
+
+
+def well_formed(option: str, args: Sequence[int]) -> bool:
+    """Whether an action names an option and cites as many lines as that takes, whichever they are."""
+    if option == CONCLUDE:
+        return len(args) == 1 and 0 <= args[0] < len(ANSWERS)
+    rule = RULES.get(option)
+    return rule is not None and rule.least <= len(args) <= rule.most
 
 
 def render_action(option: str, args: Iterable[int]) -> str:

@@ -2,14 +2,16 @@
 
 Contract: `text` is exact. `piece` is what a token adds to the text before it, kept after the first look-up. A token
 that is part of a character (byte-level tokenizers have them) adds a replacement character: pieces joined together have
-the right ASCII text in the right order, which is all that `stopping` looks for.
+the right ASCII text in the right order, which is all that labels and actions are made of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Decoder:

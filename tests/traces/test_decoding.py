@@ -5,12 +5,12 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Metaspace
 from transformers import PreTrainedTokenizerFast
 
-from sokrates.engines.text import Decoder
-from sokrates.models import load_tokenizer
+from sokrates.traces.decoding import Decoder
+from tests import tiny
 
 
-def test_pieces_join_to_the_text(tiny_model):
-    tokenizer = load_tokenizer(str(tiny_model))
+def test_pieces_join_to_the_text():
+    tokenizer = tiny.build_tokenizer()
     decoder = Decoder(tokenizer)
     said = ' Thought: "x" ,  so .\n\nFinal Answer: TRUE\n  [12]'
     ids = tokenizer.encode(said)
@@ -28,15 +28,15 @@ def test_pieces_keep_the_space_that_some_tokenizers_drop_from_a_first_token():
     assert "".join(map(decoder.piece, [0, 1, 2, 3])) == " Final Answer: TRUE"
 
 
-def test_parts_of_characters_keep_the_ascii_around_them(tiny_model):
-    tokenizer = load_tokenizer(str(tiny_model))
+def test_parts_of_characters_keep_the_ascii_around_them():
+    tokenizer = tiny.build_tokenizer()
     decoder = Decoder(tokenizer)
     ids = tokenizer.encode("a日b\n")
     assert decoder.text(ids) == "a日b\n"
     assert [c for c in "".join(map(decoder.piece, ids)) if c.isascii()] == ["a", "b", "\n"]
 
 
-def test_special_tokens_have_no_text(tiny_model):
-    tokenizer = load_tokenizer(str(tiny_model))
+def test_special_tokens_have_no_text():
+    tokenizer = tiny.build_tokenizer()
     decoder = Decoder(tokenizer)
     assert decoder.piece(tokenizer.eos_token_id) == decoder.text([tokenizer.eos_token_id]) == ""
