@@ -1,9 +1,9 @@
 """The generation stage from nothing to verified traces on disk, and where its time goes.
 
 The embedded model, problems of our generator, two samples of each: the stage itself, with its engine, its verification
-beside it and its files. Seconds are of the whole process: import (Python and what the command needs), load (the model into
-the engine, and the engine's start), generate (waiting for the engine included), verify (what verification takes from
-the process that feeds the engine) and write.
+beside it and its files. Seconds are of the whole process: import (Python and what the command needs), load (the model
+into the engine, and the engine's start), generate (waiting for the engine included), verify (what verification takes
+from the process that feeds the engine) and write.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ adapter and without, beside the same text without a guide. All have the same pro
 does not depend on what the weights say): prompts by the real prompt builder of about 400 tokens, and exactly 150 tokens
 a trace, or in (f) gold traces of about that length, dictated token by token.
 
-Each group of rows that share an engine runs in a process of its own; a row's file is written to `--parts` as it ends, and a
-row whose file is there is not run again. `--rows ''` only puts the files together.
+Each group of rows that share an engine runs in a process of its own; a row's file is written to `--parts` as it ends,
+and a row whose file is there is not run again. `--rows ''` only puts the files together.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ RESULTS = PROJECT / "benchmarks" / "results"
 @click.option("--dtype", help="float32 or bfloat16.  [default: bfloat16 on CUDA, else float32]")
 @click.option("--output", type=Path, default=RESULTS, help="Folder for the JSON and the plot.")
 @click.option("--parts", type=Path, help="Folder for the files of the rows, to go on in.  [default: a new one]")
-@click.option("--work", type=Path, help="Folder for the model's shape and the problems.  [default: in the temporary folder]")
+@click.option(
+    "--work", type=Path, help="Folder for the model's shape and the problems.  [default: in the temporary folder]"
+)
 @click.option("--seconds", default=570.0, show_default=True, help="Time for everything.")
 @click.option("--row-seconds", default=150.0, show_default=True, help="Time for one row.")
 @click.option("--commit", help="The commit, where the code was copied here without its history.")

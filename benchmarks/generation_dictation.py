@@ -1,7 +1,7 @@
 """A sampler that dictates: a model with random weights then writes real traces.
 
-Contract: as `engines.vllm_sampler.Sampler`, whose work it leaves as it is; samples whose stream is in the table get
-its tokens forced after everything else, so that what a sampler and a guide cost is paid in full. The table is a JSON file
+Contract: as `engines.vllm_sampler.Sampler`, whose work it leaves as it is; samples whose stream is in the table get its
+tokens forced after everything else, so that what a sampler and a guide cost is paid in full. The table is a JSON file
 {stream: token ids}, named by the environment, since vLLM's engine is a process of its own.
 """
 

@@ -3,7 +3,8 @@
 Contract: `measure` runs in a process that has done nothing but prepare this row or others of its group, which share an
 engine. Every repetition has problems of its own, so that no cache has seen them; what the first runs compile or fill is
 filled before by other problems. A model with random weights writes exactly `TRACE_TOKENS` tokens a trace, or, where a
-row is dictated, the gold trace: then rows with and without a guide write the same text, and the difference is the guide's.
+row is dictated, the gold trace: then rows with and without a guide write the same text, and the difference is the
+guide's.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Whether every way to generate says the same: greedy texts of the embedded model, each way against the plain one.
 
-Reported for each way: accuracy and share of valid steps, and their differences from the plain way in points (at most 5 may
-be, by the plan's validation); the share of completions that are equal token by token, and the share of tokens up to the
-first difference. In float32 all should be equal; in bfloat16 the ways round differently, and a text that has parted once
-goes its own way. Ways with an adapter are compared with the plain way with the same adapter. Each way runs in a process
-of its own.
+Reported for each way: accuracy and share of valid steps, and their differences from the plain way in points (at most 5
+may be, by the plan's validation); the share of completions that are equal token by token, and the share of tokens up to
+the first difference. In float32 all should be equal; in bfloat16 the ways round differently, and a text that has parted
+once goes its own way. Ways with an adapter are compared with the plain way with the same adapter. Each way runs in a
+process of its own.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from sokrates.engines.text import Decoder
 from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
 
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
 from sokrates.engines.stopping import Stopper
-from sokrates.engines.text import Decoder
 from sokrates.models import window
 
 
@@ -81,7 +81,7 @@ def _settings(sampling: Sampling, limit: int, ends: list[int], pad: int) -> Gene
 
 
 class _Ends(StoppingCriteria):
-    """Gives the rows their tokens as they come, and says which are at the end of their trace or, `by_step`, of a step."""
+    """Gives rows their tokens as they come, and says which are at the end of their trace or, `by_step`, of a step."""
 
     def __init__(self, rows: Sequence[Row], decoder: Decoder, ends: frozenset[int], by_step: bool) -> None:
         self._rows, self._decoder, self._ends = rows, decoder, ends

@@ -1,9 +1,9 @@
 """Measurements in processes of their own: one that fails or hangs takes no other with it.
 
-Contract: jobs that share a process run there in order, and each leaves a file when it ends. A process that dies, or is at
-one job for longer than its limit, is killed with all its children; the job that it was at is written down as failed, with
-the end of the process's log, and a new process takes up the rest; after two processes in a row that finished nothing
-the rest is given up as well. Jobs whose file is there from an earlier call are not run, save those that failed.
+Contract: jobs that share a process run there in order, and each leaves a file when it ends. A process that dies, or is
+at one job for longer than its limit, is killed with all its children; the job that it was at is written down as failed,
+with the end of the process's log, and a new process takes up the rest; after two processes in a row that finished
+nothing the rest is given up as well. Jobs whose file is there from an earlier call are not run, save those that failed.
 """
 
 from __future__ import annotations

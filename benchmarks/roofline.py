@@ -1,10 +1,11 @@
 """The least time in which a machine could generate, from what must be computed and what must be moved.
 
-Contract: pure arithmetic. Prefill is two operations a parameter and token, over the tokens that are left to compute once
-what prompts share is computed once, plus attention; each prompt's last position also passes the output matrix. A decoding
-step takes the larger of its arithmetic and its bytes: all weights once, and the key-value cache of the rows at work. The
-rates are those that a large matrix product and a large copy reach on the same machine. What a real engine also does
-(norms, sampling, scheduling, arithmetic and memory traffic one after the other) is not in it, so nothing reaches 100%.
+Contract: pure arithmetic. Prefill is two operations a parameter and token, over the tokens that are left to compute
+once what prompts share is computed once, plus attention; each prompt's last position also passes the output matrix. A
+decoding step takes the larger of its arithmetic and its bytes: all weights once, and the key-value cache of the rows at
+work. The rates are those that a large matrix product and a large copy reach on the same machine. What a real engine
+also does (norms, sampling, scheduling, arithmetic and memory traffic one after the other) is not in it, so nothing
+reaches 100%.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is generated: `prompts` of `prompt` tokens each, whose first `shared` are the same in all; `samples` of each,
+    """What is generated: `prompts` of `prompt` tokens each, whose first `shared` are the same in all; of each `samples`,
     `output` tokens long."""
 
     prompts: int
