@@ -191,6 +191,14 @@ def test_a_row_that_vllm_ends_by_itself_is_an_error(engine, requests, monkeypatc
     assert not engine._engine.has_unfinished_requests()
 
 
+def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests):
+    hot = replace(SAMPLED, temperature=2.0, top_p=1.0, max_tokens=80)
+    guided = replace(hot, guide="grammar")
+    found = by_sample(engine.generate(requests[:12], guided))
+    assert found == expected("embedded", requests[:12], guided)
+    assert found != by_sample(engine.generate(requests[:12], hot)), "the guide should change something"
+
+
 def test_log_probs_are_transformers_own(engine):
     from sokrates.engines.agreement import difference, reference
 

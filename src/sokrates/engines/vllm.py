@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sokrates.engines import agreement, vllm_lora, vllm_start
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
 from sokrates.errors import SokratesError
+from sokrates.guides import make_guide
 from sokrates.traces import probes
 from sokrates.traces.decoding import Decoder
 from sokrates.traces.probes import Probe, Probes
@@ -106,7 +108,9 @@ class VllmEngine:
         with self._timed("start"):
             self._llm = vllm_start.start(paths.base, settings | options)
         self._engine = self._llm.llm_engine
-        self._ends = end_tokens(self._llm.model_config.try_get_generation_config().get("eos_token_id"), tokenizer)
+        named = self._llm.model_config.try_get_generation_config().get("eos_token_id")
+        self._ends = ends = end_tokens(named, tokenizer)
+        self._guide = lru_cache(lambda name: make_guide(name, tokenizer, ends))
         if paths.adapter:
             self._adopt(paths.adapter)
         self._check_agreement()
@@ -187,7 +191,8 @@ class VllmEngine:
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The completions of all requests, as they finish.
 
-        Errors: as `engine.check_window`; SokratesError for step by step, and where vLLM gives up.
+        Errors: as `engine.check_window`, `guides.make_guide` and `Guide.follow`; SokratesError for step by step, and
+        where vLLM gives up.
         """
         if sampling.max_step_tokens:
             raise SokratesError("step by step is for --engine transformers: vLLM writes whole traces")
@@ -208,9 +213,13 @@ class VllmEngine:
 
     def _feed(self, waiting: Iterator[tuple[int, Request]], rows: dict[str, Row], sampling: Sampling) -> bool:
         """Fill vLLM up with requests; whether there are any."""
+        guide = self._guide(sampling.guide)
         for index, request in islice(waiting, self._max_batch + WAITING - len(rows)):
             name = str(index)
-            rows[name] = row = new_row(request, sampling, self.window)
+            row = new_row(request, sampling, self.window)
+            if guide:
+                guide.follow(request.problem, row.stream)  # an error in vLLM's process would end it
+            rows[name] = row
             self._add(name, request.prompt_ids, _sampling_params(row, sampling, self._ends))
         return bool(rows)
 
@@ -294,7 +303,13 @@ def _sampling_params(row: Row, sampling: Sampling, ends: frozenset[int]) -> Any:
         stop_token_ids=list(ends),
         detokenize=False,
         output_kind=RequestOutputKind.DELTA,
-        extra_args=extra_args(stream=row.stream, temperature=sampling.temperature, top_p=sampling.top_p),
+        extra_args=extra_args(
+            stream=row.stream,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            guide=sampling.guide,
+            problem=row.request.problem,
+        ),
         skip_clone=True,  # nobody else has it
     )
 

@@ -12,12 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import torch
 from vllm import SamplingParams
 from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
+from sokrates import models
+from sokrates.config import GuideName
+from sokrates.engines.masking import mask_logits
 from sokrates.engines.sampling import choose
+from sokrates.guides import Follower, Guide, Mask, make_guide
+from sokrates.problems import Problem
 
 KEY = "sokrates"
 
@@ -31,6 +37,9 @@ class Sample:
     top_p: float
     script: Sequence[int]
     output: Sequence[int]
+    follower: Follower | None = None
+    fed: int = 0
+    """How many of its tokens the follower has been told."""
 
 
 @dataclass(slots=True)
@@ -45,19 +54,31 @@ class Group:
 
 
 def extra_args(
-    *, stream: int = 0, temperature: float = 0.0, top_p: float = 1.0, script: Sequence[int] = ()
+    *,
+    stream: int = 0,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    script: Sequence[int] = (),
+    guide: GuideName = "none",
+    problem: Problem | None = None,
 ) -> dict[str, Any]:
     """What a request carries for `Sampler`. `script`: tokens that it says one after another, whatever is likely."""
-    return {KEY: {"stream": stream, "temperature": temperature, "top_p": top_p, "script": list(script)}}
+    settings: dict[str, Any] = {"stream": stream, "temperature": temperature, "top_p": top_p, "script": list(script)}
+    if guide != "none":
+        settings |= {"guide": guide, "problem": msgspec.json.encode(problem).decode()}
+    return {KEY: settings}
 
 
 class Sampler(LogitsProcessor):
     """The processor; give the class to `vllm.LLM(logits_processors=[Sampler])`."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
+        self._config = vllm_config
         self._device = device
         self._pinned = is_pin_memory
         self._groups: list[Group] | None = None
+        self._guided: dict[int, Sample] = {}
+        self._guides: dict[tuple[GuideName, tuple[int, ...]], Guide | None] = {}
         self.samples: dict[int, Sample] = {}
         """By place in the batch."""
 
@@ -86,12 +107,27 @@ class Sampler(LogitsProcessor):
 
     def begin(self, settings: Mapping[str, Any], params: SamplingParams, output: Sequence[int]) -> Sample:
         """A sample that enters the batch, perhaps with tokens that it already has."""
-        return Sample(output=output, **settings)
+        sample = Sample(settings["stream"], settings["temperature"], settings["top_p"], settings["script"], output)
+        if guide := self._guide(settings.get("guide", "none"), params):
+            problem = msgspec.json.decode(settings["problem"], type=Problem | None)
+            sample.follower = guide.follow(problem, sample.stream)
+        return sample
+
+    def _guide(self, name: GuideName, params: SamplingParams) -> Guide | None:
+        """The guide of this name, made once; a request names its end tokens as those that stop it."""
+        key = name, tuple(params.stop_token_ids or ())
+        if key not in self._guides:
+            tokenizer = models.load_tokenizer(self._config.model_config.tokenizer) if name != "none" else None
+            self._guides[key] = make_guide(name, tokenizer, key[1])
+        return self._guides[key]
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits of shape (places, vocabulary), changed in place so that the chosen tokens are the most likely."""
         if self._groups is None:
             self._groups = self._grouped(len(logits))
+            self._guided = {place: sample for place, sample in self.samples.items() if sample.follower}
+        if self._guided:
+            self._mask(logits)
         for group in self._groups:
             if group.temperature > 0:
                 self._choose(logits, group)
@@ -108,6 +144,17 @@ class Sampler(LogitsProcessor):
             for place, sample in self.samples.items()
             if len(sample.output) < len(sample.script)
         }
+
+    def _mask(self, logits: torch.Tensor) -> None:
+        """Tell the followers what was said, while the device computes, and let only tokens stand that they allow."""
+        masks: list[Mask | None] = [None] * len(logits)
+        for place, sample in self._guided.items():
+            assert sample.follower is not None
+            for token in sample.output[sample.fed :]:
+                sample.follower.feed(token)
+            sample.fed = len(sample.output)
+            masks[place] = sample.follower.mask()
+        mask_logits(logits, masks)
 
     def _choose(self, logits: torch.Tensor, group: Group) -> None:
         steps = self._tensor([len(sample.output) for sample in group.samples])
