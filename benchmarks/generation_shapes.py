@@ -35,7 +35,7 @@ TRIED = 8
 """Problems generated for each one taken."""
 
 _PIECES = r" ?\[[^\]\d\n]*\]|\d{1,2}|\s?[A-Za-z_]+|\s?[^\sA-Za-z0-9]+|\s"
-"""How text is cut before BPE merges within the pieces: a number of two digits is one, and a rule's list of arguments."""
+"""How text is cut before BPE merges within pieces: a number of two digits is one, and so is a list of arguments."""
 
 
 @dataclass(frozen=True, slots=True)

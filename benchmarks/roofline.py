@@ -66,7 +66,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is generated: `prompts` of `prompt` tokens each, whose first `shared` are the same in all; of each `samples`,
+    """What is generated: `prompts` of `prompt` tokens each, whose first `shared` are the same in all; `samples` each,
     `output` tokens long."""
 
     prompts: int
