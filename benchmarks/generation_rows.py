@@ -166,10 +166,13 @@ class Engines:
 
         return TransformersEngine(self._model, tokenizer, max_batch=batch, batch_tokens=2**31)
 
-    def forget(self) -> None:
-        """Empty vLLM's prefix cache of what the rows before had: they have the same problems."""
-        if self._vllm:
-            self._vllm._llm.reset_prefix_cache()
+    def forget(self) -> bool:
+        """Empty vLLM's prefix cache of what the rows before had, the same problems; whether it could be."""
+        for _ in range(20):
+            if self._vllm is None or self._vllm._llm.reset_prefix_cache():
+                return True
+            time.sleep(0.1)  # the engine may still be putting away what was aborted last
+        return False
 
     def _load(self, row: Row) -> Any:
         """The model, with real weights or with random ones made where they are needed."""
@@ -240,7 +243,7 @@ def measure(row: Row, bench: Bench, engines: Engines, problems: int = 0) -> dict
 
 def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: int) -> dict[str, Any]:
     engine = engines.get(row, batch)
-    engines.forget()
+    forgotten = engines.forget()
     sampling = sampling_of(row, bench.shape.real)
     began = time.perf_counter()
     for _ in engine.generate(_warm_up(row, batch, bench), sampling):
@@ -276,6 +279,7 @@ def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: in
         "repetitions": repetitions,
         "peak_memory_gib": meter.peak_memory,
         "gpu_utilisation": meter.utilisation,
+        "prefix_cache_was_emptied": forgotten,
         "prefix_cache_hit_rate": round(cached / prompt_tokens, 4) if prompt_tokens else None,
         "start_seconds": {**engines.seconds, "first_batch": round(warm_up, 2)},
         "finish_reasons": dict(Counter(completion.finish_reason for completion in completions)),
