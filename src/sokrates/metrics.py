@@ -88,6 +88,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     misquotes: int
     unused_steps: int
     repeated_steps: int
+    action_validity: Interval | None = None
+    """Actions that some claim would make a valid step, whatever is claimed; without one that the token limit cut off."""
     decided: Row | None = None
     """The TRUE and FALSE problems alone."""
     by_label: dict[str, Row] = {}
@@ -168,6 +170,7 @@ _RATES: dict[str, tuple[Count, Count]] = {
     "trace_validity": (lambda t: t.all_steps_valid is True and t.correct, _one),
     "parse_failures": (_parse_failure, _one),
     "step_validity": (lambda t: sum(s.solver_valid is True for s in t.steps), lambda t: len(t.steps)),
+    "action_validity": (lambda t: sum(s.action_valid is True for s in t.emitted), lambda t: len(t.emitted)),
     "published_rate": (lambda t: sum(s.published_valid is True for s in t.steps), lambda t: len(t.steps)),
     "inference_step_validity": (
         lambda t: sum(s.solver_valid is True for s in inferences(t)),

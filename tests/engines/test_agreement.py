@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from sokrates.engines import agreement
 from sokrates.engines.agreement import Difference, check, difference
@@ -74,7 +75,17 @@ def test_what_training_kept_is_taken_and_else_computed(tmp_path):
     assert agreement.reference_ahead(str(folder), "cpu", "float32")() == KNOWN
 
 
-def test_another_process_can_compute_it(tmp_path, monkeypatch):
+def test_no_room_for_the_model_is_told(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("tried to allocate 16 GiB")
+
+    base = str(tiny.build(tmp_path / "base"))
+    monkeypatch.setattr(probes, "measure", full)
+    with pytest.raises(SokratesError, match=r"cpu has no room for the model, .*16 GiB"):
+        agreement.reference(base, "cpu", "float32")
+
+
+def test_another_process_can_compute_it(tmp_path):
     base = str(tiny.build(tmp_path / "base"))
     here = agreement.reference(base, "cpu", "float32")
     there = agreement.in_another_process(base, "cpu", "float32")()

@@ -11,12 +11,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from sokrates import models
 from sokrates.config import GenerationConfig, ModelConfig
-from sokrates.engines import Completion, Request, Sampling, load_engine
+from sokrates.engines import Completion, Request, Sampling, load_engine, vllm_start
 from sokrates.engines.transformers import TransformersEngine, ready
 from sokrates.errors import SokratesError
 from sokrates.problems.generator import GeneratorSettings, generate
@@ -191,12 +192,28 @@ def test_a_row_that_vllm_ends_by_itself_is_an_error(engine, requests, monkeypatc
     assert not engine._engine.has_unfinished_requests()
 
 
-def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests):
-    hot = replace(SAMPLED, temperature=2.0, top_p=1.0, max_tokens=80)
-    guided = replace(hot, guide="grammar")
+@pytest.mark.parametrize("guide", ["grammar", "solver", "random"])
+def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests, guide):
+    hot = replace(SAMPLED, temperature=1.5, top_p=1.0, max_tokens=100)
+    guided = replace(hot, guide=guide)
     found = by_sample(engine.generate(requests[:12], guided))
     assert found == expected("embedded", requests[:12], guided)
     assert found != by_sample(engine.generate(requests[:12], hot)), "the guide should change something"
+    if guide != "grammar":
+        aimless = [replace(requests[0], problem=None)]
+        with pytest.raises(SokratesError):
+            list(engine.generate(aimless, guided))
+        assert not engine._engine.has_unfinished_requests()
+
+
+def test_a_sample_that_vllm_interrupts_goes_on_as_before(requests, monkeypatch):
+    cramped = new_engine("embedded", check=False, block_size=32, num_gpu_blocks_override=70)
+    scheduler = cramped._engine.engine_core.engine_core.scheduler
+    interrupt = MagicMock(wraps=scheduler._preempt_request)
+    monkeypatch.setattr(scheduler, "_preempt_request", interrupt)
+    guided = replace(SAMPLED, guide="grammar")
+    assert by_sample(cramped.generate(requests, guided)) == expected("embedded", requests, guided)
+    assert interrupt.call_count > 0
 
 
 def test_log_probs_are_transformers_own(engine):
@@ -261,6 +278,11 @@ def test_what_vllm_says_at_its_start_reaches_the_user():
         new_engine("embedded", check=False, num_gpu_blocks_override=1)
 
 
+def test_a_build_for_another_device_is_named():
+    with pytest.raises(SokratesError, match=r"the installed vLLM is not built for CUDA: .*--engine transformers"):
+        vllm_start.import_vllm(cuda=True)
+
+
 def test_loads_by_name(folders):
     model = ModelConfig(model="embedded", device="cpu")
     with pytest.raises(SokratesError, match="tensor_parallel_size 2: this machine has 0 CUDA devices"):
@@ -268,15 +290,52 @@ def test_loads_by_name(folders):
     assert isinstance(load_engine("auto", model, GenerationConfig()), TransformersEngine)
 
 
+APART = """
+import json, sys
+import psutil
+from sokrates.engines import Request, Sampling
+from sokrates.engines.vllm import VllmEngine
+
+engine = VllmEngine(sys.argv[1], device="cpu", max_batch=8)
+requests = [Request(tuple(ids), name, sample) for ids, name, sample in json.loads(sys.argv[2])]
+said = [(c.request.problem_id, c.request.sample, c.token_ids) for c in engine.generate(requests, Sampling(%s))]
+beside = len(psutil.Process().children(recursive=True))
+engine.close()
+left = [child for child in psutil.Process().children() if "EngineCore" in " ".join(child.cmdline())]
+print(json.dumps({"said": said, "beside": beside, "left": len(left)}))
+"""
+
+
+def test_with_vllm_in_a_process_of_its_own_as_on_a_gpu(folders, requests):
+    few, short = requests[:6], replace(SAMPLED, max_tokens=60)
+    asked = json.dumps([(r.prompt_ids, r.problem_id, r.sample) for r in few])
+    settings = f"{short.temperature}, {short.top_p}, {short.max_tokens}, {short.max_steps}, {short.seed}"
+    run = subprocess.run(
+        [sys.executable, "-c", APART % settings, str(folders["second"]), asked],
+        env=environ(VLLM_ENABLE_V1_MULTIPROCESSING="1"),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["beside"] > 0 and found["left"] == 0
+    wanted = expected(folders["second"], few, short)
+    assert {(name, sample): tuple(ids) for name, sample, ids in found["said"]} == {
+        key: completion.token_ids for key, completion in wanted.items()
+    }
+
+
+def environ(**more: str) -> dict[str, str]:
+    """The environment of a process that imports the project from here."""
+    path = os.pathsep.join(filter(None, ("src", os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 RUN = ("--model", "embedded", "--samples-per-problem", "2", "--max-thought-tokens", "60", "--seed", "7")
 
 
 def generation(folder: Path, data: Path, engine: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "sokrates", "generate", "--engine", engine, "--data", str(data)]
-    path = os.pathsep.join(filter(None, ("src", os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [*command, "--output", str(folder), *RUN], env={**os.environ, "PYTHONPATH": path}, start_new_session=True
-    )
+    return subprocess.Popen([*command, "--output", str(folder), *RUN], env=environ(), start_new_session=True)
 
 
 def said(folder: Path) -> list[tuple[str, int, str]]:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from sokrates import models
-from sokrates.guides import Follower, Guide, Mask
+from sokrates.guides import Guide, Mask
 from sokrates.problems import Problem
 from sokrates.traces.decoding import Decoder
 from tests import tiny
@@ -30,24 +30,28 @@ def write(
     name: str,
     rng: random.Random,
     *,
-    favourites: Sequence[int] = (),
-    tokens: int = 200,
+    phrases: Sequence[str],
+    pieces: int = 60,
     problem: Problem | None = None,
-) -> tuple[str, Follower]:
-    """A text of random tokens, often of the favourites, that the guide lets stand; it ends with an end of text."""
-    words, vocabulary = tokenizer(name), range(len(tokenizer(name)))
+) -> tuple[str, bool]:
+    """A text of phrases, random tokens, and what masks leave; and whether it broke off inside an action."""
+    words = tokenizer(name)
+    vocabulary = range(len(words))
     follower, written = guide.follow(problem, rng.getrandbits(63)), list[int]()
-    for _ in range(tokens):
+    encoded = [words.encode(phrase, add_special_tokens=False) for phrase in phrases]
+    for _ in range(pieces):
         mask = follower.mask()
         if mask is not None and mask.allow:
             assert mask.token_ids, Decoder(words).text(written)
-            token = rng.choice(mask.token_ids)
+            chosen = [rng.choice(mask.token_ids)]
         else:
-            token = rng.choice(favourites if favourites and rng.random() < 0.7 else vocabulary)
-            if not allowed(mask, token):
-                continue
-        written.append(token)
-        if token == words.eos_token_id:
-            break
-        follower.feed(token)
-    return Decoder(words).text(written), follower
+            chosen = rng.choice(encoded) if rng.random() < 0.8 else [rng.choice(vocabulary)]
+        for token in chosen:
+            if not allowed(follower.mask(), token):
+                break
+            written.append(token)
+            if token == words.eos_token_id:
+                return Decoder(words).text(written), False
+            follower.feed(token)
+    mask = follower.mask()
+    return Decoder(words).text(written), mask is not None and mask.allow

@@ -60,8 +60,18 @@ def check(reference: Probes, measured: Sequence[Sequence[float]], dtype: str, na
 
 
 def reference(name: str, device: str, dtype: str) -> Probes:
-    """The probes as transformers finds them with this model on this device. Errors: as `models.load_model`."""
-    return probes.measure(models.load_model(name, device=device, dtype=dtype), models.load_tokenizer(name))
+    """The probes as transformers finds them with this model on this device.
+
+    Errors: as `models.load_model`; SokratesError where the device has no room for it.
+    """
+    import torch
+
+    try:
+        return probes.measure(models.load_model(name, device=device, dtype=dtype), models.load_tokenizer(name))
+    except torch.OutOfMemoryError as error:
+        raise SokratesError(
+            f"{name}: {device} has no room for the model, by which an engine is checked: {error}"
+        ) from None
 
 
 def reference_ahead(name: str, device: str, dtype: str) -> Callable[[], Probes]:

@@ -168,6 +168,10 @@ class VllmEngine:
                 found[output.request_id] = [choices[token].logprob for token, choices in scored]
         return [found[str(index)] for index in range(len(sequences))]
 
+    def close(self) -> None:
+        """End vLLM, its processes with it, and so give all memory free. The engine is of no use afterwards."""
+        self._engine.engine_core.shutdown()
+
     def sleep(self) -> None:
         """Give the GPU's memory free: the weights move to the CPU, the cache is dropped. Errors: without sleep mode."""
         self._check_sleep_mode()

@@ -27,6 +27,8 @@ from sokrates.problems import Problem
 
 KEY = "sokrates"
 
+_PROBLEM: msgspec.json.Decoder[Problem | None] = msgspec.json.Decoder(Problem | None)
+
 
 @dataclass(slots=True, eq=False)
 class Sample:
@@ -109,8 +111,7 @@ class Sampler(LogitsProcessor):
         """A sample that enters the batch, perhaps with tokens that it already has."""
         sample = Sample(settings["stream"], settings["temperature"], settings["top_p"], settings["script"], output)
         if guide := self._guide(settings.get("guide", "none"), params):
-            problem = msgspec.json.decode(settings["problem"], type=Problem | None)
-            sample.follower = guide.follow(problem, sample.stream)
+            sample.follower = guide.follow(_PROBLEM.decode(settings["problem"]), sample.stream)
         return sample
 
     def _guide(self, name: GuideName, params: SamplingParams) -> Guide | None:

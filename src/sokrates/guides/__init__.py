@@ -10,10 +10,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sokrates.config import GuideName
-from sokrates.errors import SokratesError
 from sokrates.guides.automaton import Mask, characters
 from sokrates.guides.grammar import GrammarGuide
 from sokrates.guides.guide import Follower, Guide
+from sokrates.guides.solver import SolverGuide
 from sokrates.guides.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ def make_guide(name: GuideName, tokenizer: PreTrainedTokenizerBase, end_tokens: 
     """
     if name == "none":
         return None
-    if name != "grammar":
-        raise SokratesError(f"guide {name!r}: there is no such guide; expected none or grammar")
     vocabulary = Vocabulary(tokenizer, end_tokens)
     vocabulary.check_spells(characters())
-    return GrammarGuide(vocabulary)
+    return GrammarGuide(vocabulary) if name == "grammar" else SolverGuide(vocabulary, at_random=name == "random")

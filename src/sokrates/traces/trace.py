@@ -20,6 +20,8 @@ class Step(msgspec.Struct, kw_only=True):
     option_args: tuple[int, ...]
     solver_valid: bool | None = None
     """The verdict; None where it is not given yet, and where the solver did not decide within its limits."""
+    action_valid: bool | None = None
+    """Whether the action alone is valid: with some claim the step would be, as far as the lines before it tell."""
     formula: str | None = None
     """The formula that the step derived, where it is valid and derives one."""
     claim: str | None = None
@@ -73,6 +75,12 @@ class Trace(msgspec.Struct, kw_only=True):
     """The version of the kernel that gave the verdicts."""
     certificate: str = ""
     """A hash over the kernel's version, the statement, the steps and their verdicts: see `verification.certificate`."""
+
+    @property
+    def emitted(self) -> list[Step]:
+        """The steps whose action was written to its end: without a last one that the limit of tokens cut off."""
+        cut = self.finish_reason == "length" and self.steps and not self.steps[-1].option_type
+        return self.steps[:-1] if cut else self.steps
 
     def problem(self) -> Problem:
         """The problem that the trace carries."""

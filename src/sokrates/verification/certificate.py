@@ -11,12 +11,13 @@ import hashlib
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 import sokrates
 from sokrates import logic
-from sokrates.traces.trace import Trace
+from sokrates.traces.trace import Step, Trace
 
 _TRACE = attrgetter(
     "problem_id", "sample", "completion", "kernel",
@@ -43,5 +44,11 @@ def kernel() -> str:
 
 def certificate(trace: Trace) -> str:
     """The certificate of a trace's content as it stands, by the kernel that it names."""
-    content = _encode((_TRACE(trace), [_STEP(step) for step in trace.steps]))
+    content = _encode((_TRACE(trace), [_content(step) for step in trace.steps]))
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _content(step: Step) -> tuple[Any, ...]:
+    # Verdicts of kernels that did not judge actions apart keep the certificates that they were given.
+    content: tuple[Any, ...] = _STEP(step)
+    return content if step.action_valid is None else (*content, step.action_valid)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sokrates.logic.rules import CONCLUDE
+from sokrates.traces.text import well_formed
 from sokrates.traces.trace import Trace
 
 _REASON = "reason: "
@@ -40,6 +41,10 @@ class Tally:
             "valid_steps": counts["valid_steps"],
             "step_validity": _rate(counts["valid_steps"], counts["total_steps"]),
             "trace_validity": _rate(counts["valid_traces"], counts["total_traces"]),
+            "actions": counts["actions"],
+            "malformed_actions": counts["malformed_actions"],
+            "valid_actions": counts["valid_actions"],
+            "action_validity": _rate(counts["valid_actions"], counts["actions"]),
             "inference_steps": counts["inference_steps"],
             "inference_step_validity": _rate(counts["valid_inference_steps"], counts["inference_steps"]),
             "entailed_rate": _rate(counts["entailed_steps"], counts["inference_steps"]),
@@ -63,12 +68,16 @@ class Tally:
 def counts_of(trace: Trace) -> dict[str, int]:
     """What one verified trace adds to a tally."""
     inferences = [step for step in trace.steps if step.option_type != CONCLUDE]
+    actions = trace.emitted
     counts = {
         "total_traces": 1,
         "valid_traces": int(trace.all_steps_valid is True),
         "correct_traces": int(trace.correct),
         "total_steps": len(trace.steps),
         "valid_steps": trace.valid_step_count or 0,
+        "actions": len(actions),
+        "malformed_actions": sum(not well_formed(step.option_type, step.option_args) for step in actions),
+        "valid_actions": sum(step.action_valid is True for step in actions),
         "inference_steps": len(inferences),
         "valid_inference_steps": sum(step.solver_valid is True for step in inferences),
         "entailed_steps": sum(step.entailed is True for step in inferences),

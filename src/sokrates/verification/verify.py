@@ -10,7 +10,7 @@ each other. Whether the answer matches the label is `correct`.
 from __future__ import annotations
 
 from sokrates.logic.answer import Answer
-from sokrates.logic.claim import Claim, claim_of, concluded_of, quotes
+from sokrates.logic.claim import quotes
 from sokrates.logic.english import Unreadable
 from sokrates.logic.explain import explain
 from sokrates.logic.formulas import Formula, canonical, show
@@ -20,6 +20,7 @@ from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import ReadProblem, read_problem
+from sokrates.traces.claims import claimed, take
 from sokrates.traces.text import Parsed, parse, parse_action
 from sokrates.traces.trace import Step, Trace
 from sokrates.verification.certificate import certificate, kernel
@@ -59,9 +60,10 @@ def verify(trace: Trace) -> Trace:
 
 def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None) -> bool:
     """Fill a step's verdict fields; whether its thought states a claim, or an answer."""
-    theory, read = proof.theory, problem.language.read
-    claim: Claim | Answer = (concluded_of if step.option_type == CONCLUDE else claim_of)(step.thought, read)
-    verdict = proof.step(step.option_type, step.option_args, claim)
+    theory = proof.theory
+    claim = claimed(step.option_type, step.thought, problem.language)
+    step.action_valid = proof.applies(step.option_type, step.option_args)
+    verdict = take(proof, step, problem.language)
     formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
     # What the solver did not decide within its limits is neither valid nor invalid.
     step.solver_valid = None if verdict.reason is Reason.UNDECIDED else verdict.valid

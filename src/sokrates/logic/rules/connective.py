@@ -163,6 +163,7 @@ RULES = (
         sentence="What is so is so, or something else is.",
         example=Example(("Red(rose)",), (("OR_INTRO", (0,), "White(rose) ∨ Red(rose)"),)),
         apply=_or_intro,
+        fits_any_line=True,
     ),
     Rule(
         name="DOUBLE_NEGATION",
@@ -174,5 +175,6 @@ RULES = (
         sentence="What is not not so, is so.",
         example=Example(("¬¬Red(rose)",), (("DOUBLE_NEGATION", (0,), "Red(rose)"),)),
         apply=_double_negation,
+        fits_any_line=True,
     ),
 )

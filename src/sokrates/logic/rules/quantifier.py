@@ -132,6 +132,7 @@ RULES = (
             ),
         ),
         apply=_univ_generalization,
+        fits_any_line=True,
     ),
     Rule(
         name="EXIST_INSTANTIATION",
@@ -164,5 +165,6 @@ RULES = (
         sentence="What is so of one thing is so of something.",
         example=Example(("Likes(tom, tom)",), (("EXIST_GENERALIZATION", (0,), "∃x Likes(x, tom)"),)),
         apply=_exist_generalization,
+        fits_any_line=True,
     ),
 )

@@ -62,6 +62,8 @@ class Rule:
     apply: Callable[[Use], list[Formula]]
     discharges: Callable[[int], tuple[Discharge, ...]] = nothing_discharged
     """For so many arguments, which of them are discharged assumptions."""
+    fits_any_line: bool = False
+    """Whether there is, for any lines, a claim to which it leads."""
 
 
 def either_order(lines: Sequence[Formula]) -> tuple[tuple[Formula, Formula], ...]:

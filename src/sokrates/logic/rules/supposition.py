@@ -88,6 +88,7 @@ RULES = (
         sentence="Suppose that something is so, and see what follows.",
         example=Example((), ((ASSUME, (), "Rain"),)),
         apply=_assume,
+        fits_any_line=True,
     ),
     Rule(
         name="CONDITIONAL_PROOF",
