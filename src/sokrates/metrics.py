@@ -89,7 +89,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unused_steps: int
     repeated_steps: int
     action_validity: Interval | None = None
-    """Actions that some claim would make a valid step, whatever is claimed; without one that the token limit cut off."""
+    """Actions that some claim would make a valid step; one that the token limit cut off does not count."""
     decided: Row | None = None
     """The TRUE and FALSE problems alone."""
     by_label: dict[str, Row] = {}

@@ -11,6 +11,7 @@ from sokrates.problems import Problem
 from sokrates.problems.reading import UnreadableSentence
 from sokrates.traces.building import build_trace
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.certificate import certificate
 from sokrates.verification.summary import counts_of
 from sokrates.verification.verify import verify
 
@@ -353,3 +354,26 @@ def test_what_z3_does_not_decide_is_neither_valid_nor_invalid(monkeypatch):
     assert (trace.steps[0].solver_valid, trace.steps[0].reason) == (None, "undecided")
     assert not trace.all_steps_valid
     assert counts_of(trace)["undecided_steps"] == 1
+
+
+def test_an_action_is_judged_apart_from_its_claim():
+    wrong_lines = ("so Max is red.", PONENS.format(0, 2))
+    trace = verified(("so Max is blue.", YUMPUS[1]), wrong_lines, ("so nothing.", PONENS.format(0, 1)))
+    assert [step.action_valid for step in trace.steps] == [True, False, True]
+    assert not any(step.solver_valid for step in trace.steps)
+    trace = verified(("so the answer is UNKNOWN.", UNKNOWN), ("so Max is a yumpus.", YUMPUS[1]))
+    assert [step.action_valid for step in trace.steps] == [True, False], "it said nothing of what is entailed"
+
+
+def test_an_action_of_a_valid_step_is_valid():
+    trace = verified(YUMPUS, RED, ("so the answer is TRUE.", TRUE))
+    assert all(step.action_valid and step.solver_valid for step in trace.steps)
+
+
+def test_traces_without_verdicts_on_actions_keep_their_certificates():
+    trace = verified(YUMPUS, RED, ("so the answer is TRUE.", TRUE))
+    older = msgspec.structs.replace(
+        trace, steps=[msgspec.structs.replace(step, action_valid=None) for step in trace.steps]
+    )
+    assert certificate(older) != certificate(trace)
+    assert certificate(msgspec.json.decode(msgspec.json.encode(older), type=Trace)) == certificate(older)

@@ -62,8 +62,12 @@ def _judge(step: Step, proof: Proof, problem: ReadProblem, label: Answer | None)
     """Fill a step's verdict fields; whether its thought states a claim, or an answer."""
     theory = proof.theory
     claim = claimed(step.option_type, step.thought, problem.language)
-    step.action_valid = proof.applies(step.option_type, step.option_args)
     verdict = take(proof, step, problem.language)
+    step.action_valid = verdict.valid
+    if not verdict.valid:  # a valid step's action needs no asking
+        proof.take_back()
+        step.action_valid = proof.applies(step.option_type, step.option_args)
+        take(proof, step, problem.language)
     formula = None if claim is None or isinstance(claim, Unreadable | Answer) else claim
     # What the solver did not decide within its limits is neither valid nor invalid.
     step.solver_valid = None if verdict.reason is Reason.UNDECIDED else verdict.valid
