@@ -13,13 +13,13 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from sokrates.engines.text import Decoder
 from transformers import GenerationConfig, PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
 
 from sokrates.engines.engine import Completion, Request, Sampling, check_window
 from sokrates.engines.row import Row, end_tokens, new_row
 from sokrates.engines.stopping import Stopper
 from sokrates.models import window
+from sokrates.traces.decoding import Decoder
 
 
 class PlainEngine:
