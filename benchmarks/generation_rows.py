@@ -92,7 +92,7 @@ ROWS = {
         Row("vllm-lora", "e", f"vLLM, LoRA of rank {RANK}", "vllm", 512, 256, adapter=True),
         *_guided(adapter=True),
         Row("batch-64", "c", "transformers, batch of 64", "transformers", 64, 32),
-        Row("plain", "a", _PLAIN + "text computed again at each step", "plain", 2, 2, keep_cache=False, repetitions=1),
+        Row("plain", "a", _PLAIN + "re-encoded each step", "plain", 2, 2, keep_cache=False, repetitions=1),
         Row("cached", "b", _PLAIN + "cache kept", "plain", 2, 2, repetitions=1),
         Row(
             "batch-max", "c", "transformers, largest batch that fits", "transformers", 0, 256, real=False, repetitions=1
