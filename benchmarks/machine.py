@@ -15,15 +15,18 @@ VERIFICATION = tuple(f"src/sokrates/{room}" for room in ("logic", "problems", "t
 """What measurements of verification run."""
 
 
-def describe(*packages: str, code: Sequence[str] = ("src", "benchmarks")) -> dict[str, Any]:
-    """The processor, its cores, how busy the machine was, Python, the packages, and the commit of the measured code."""
+def describe(*packages: str, code: Sequence[str] = ("src", "benchmarks"), commit: str | None = None) -> dict[str, Any]:
+    """The processor, its cores, how busy the machine was, Python, the packages, and the commit of the measured code.
+
+    `commit`: its name, where the code was copied here without its history.
+    """
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
-        "commit": _commit(code),
+        "commit": commit or _commit(code),
     }
 
 
