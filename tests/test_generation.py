@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import msgspec
 import pytest
 
@@ -133,3 +135,46 @@ def test_a_solver_type_names_the_language_of_the_problems(config, asker, tmp_pat
     )
     summary = generate_traces([formulas], asker, generation, tmp_path / "formulas", config)
     assert summary["total_traces"] == 2
+
+
+def test_an_engine_may_take_over_the_verification(config, asker, tmp_path):
+    class Whole:
+        """An engine that hands on what another makes of each completion."""
+
+        window = asker.engine.window
+        generate = asker.engine.generate
+
+        def finished(self, requests, sampling, finish):
+            for completion in asker.engine.generate(requests, sampling):
+                yield pickle.loads(pickle.dumps(finish))(pickle.loads(pickle.dumps(completion)))
+
+    expected = tmp_path / "one"
+    generate_traces(PROBLEMS, asker, config.trace_generation, expected, config)
+    whole = msgspec.structs.replace(asker, engine=Whole())
+    summary = generate_traces(PROBLEMS, whole, config.trace_generation, tmp_path / "two", config)
+    assert summary["seconds"]["verify"] == 0
+    assert (tmp_path / "two" / "traces.jsonl").read_bytes() == (expected / "traces.jsonl").read_bytes()
+
+
+def test_a_trace_whose_verification_ends_its_process_is_kept_without_verdicts(config, asker, tmp_path, monkeypatch):
+    class Lost:
+        seconds = 0.0
+
+        def __init__(self, work):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def run(self, completions):
+            return ((completion, None) for completion in completions)
+
+    monkeypatch.setattr("sokrates.generation.Beside", Lost)
+    summary = generate_traces(PROBLEMS, asker, config.trace_generation, tmp_path, config)
+    traces = list(jsonl.read(tmp_path / "traces.jsonl", Trace))
+    assert len(traces) == 6 and summary["valid_traces"] == 0
+    assert {trace.all_steps_valid for trace in traces} == {None}
+    assert all("ended the worker process" in trace.invalid_reason for trace in traces)

@@ -22,6 +22,10 @@ def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engi
     """
     if name not in ("auto", *ENGINES):
         raise SokratesError(f"engine {name!r}: there is no such engine; expected auto or {', '.join(ENGINES)}")
+    if config.stepwise and name not in ("auto", "transformers"):
+        raise SokratesError(
+            f"engine {name}: it does not go step by step; expected --engine transformers with --stepwise"
+        )
     if name == "vllm" or (name == "auto" and not config.stepwise and _vllm_suits(model)):
         from sokrates.engines.vllm import load_vllm
 
@@ -46,9 +50,11 @@ def _vllm_suits(model: ModelConfig) -> bool:
 
 
 def _load_transformers(model: ModelConfig, config: GenerationConfig) -> Engine:
+    from sokrates.engines.stepwise import StepwiseEngine
     from sokrates.engines.transformers import TransformersEngine, ready
 
-    return TransformersEngine(
+    kind = StepwiseEngine if config.stepwise else TransformersEngine
+    return kind(
         ready(models.load_model(model.model, device=model.device, dtype=model.dtype)),
         models.load_tokenizer(model.model),
         max_batch=config.max_batch or 64,

@@ -69,6 +69,23 @@ def arrange(width: int, parts: list[tuple[Cache, torch.Tensor]]) -> Cache:
     return cache
 
 
+def shifted(cache: Cache, rows: torch.Tensor, ends: torch.Tensor, width: int) -> Cache:
+    """A cache of `width` columns with, for each chosen row, those before its column `ends`; where there are fewer, the
+    columns in front hold leftovers."""
+    result = new_cache()
+    columns = (ends[:, None] - width + torch.arange(width, device=ends.device)).clamp(min=0)
+    for source in cache.layers:
+        layer = AppendLayer()
+        index = columns[:, None, :, None].expand(-1, source.keys.shape[1], -1, source.keys.shape[3])
+        layer.keys, layer.values = (
+            _arranged(width, [(part[rows].gather(2, index), torch.arange(len(rows), device=rows.device))])
+            for part in (source.keys, source.values)
+        )
+        layer.dtype, layer.device, layer.length, layer.is_initialized = layer.keys.dtype, layer.keys.device, width, True
+        result.layers.append(layer)
+    return result
+
+
 def _arranged(width: int, sources: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     result = _zeros(sources[0][0], sum(len(rows) for _, rows in sources), width + ROOM)
     begin = 0

@@ -7,14 +7,15 @@ ends where `stopping` says. A prompt that leaves no room for one token is an err
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from sokrates.config import GuideName
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
 
+T = TypeVar("T")
 FinishReason = Literal["stop", "length", "max_steps"]
 
 
@@ -61,6 +62,17 @@ class Engine(Protocol):
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The completions of all requests, as they finish. Errors: as `check_window`."""
+        ...
+
+
+@runtime_checkable
+class Pipeline(Engine, Protocol):
+    """An engine that also takes over what is done with each completion, where it has the processors for it."""
+
+    def finished(
+        self, requests: Iterable[Request], sampling: Sampling, finish: Callable[[Completion], T]
+    ) -> Iterator[T]:
+        """What the picklable `finish` makes of each request's completion, in any order. Errors: as `generate`'s."""
         ...
 
 

@@ -35,7 +35,8 @@ class Stopper:
         self._max_steps = max_steps
         self._line = ""
         self._line_start = 0
-        self._steps = 0
+        self.actions = 0
+        """The action lines that have ended."""
         self._concluded = False
 
     def feed(self, piece: str) -> End | None:
@@ -66,7 +67,12 @@ class Stopper:
         if self._concluded:
             return End(line_end, "stop") if self._line.strip() else None
         self._concluded = bool(_CONCLUDE.search(self._line))
-        self._steps += bool(_ACTION.search(self._line))
-        if self._steps >= self._max_steps and not self._concluded:
+        self.actions += is_action(self._line)
+        if self.actions >= self._max_steps and not self._concluded:
             return End(line_end, "max_steps")
         return None
+
+
+def is_action(line: str) -> bool:
+    """Whether a line is, or ends with, an action."""
+    return bool(_ACTION.search(line))

@@ -63,6 +63,7 @@ class TransformersEngine:
         self.window = window(base)
         named = base.generation_config.eos_token_id if base.generation_config else None
         self._ends = end_tokens(named, tokenizer)
+        self._tokenizer = tokenizer
         self._decoder = Decoder(tokenizer)
         self._guide = lru_cache(lambda name: make_guide(name, tokenizer, self._ends))
         self._max_batch = max_batch
@@ -89,7 +90,12 @@ class TransformersEngine:
             else:
                 changed = self._admit(waiting, batch.running if batch else [])
                 batch = self._refill(batch, changed, sampling)
+            batch = self._advanced(batch, changed, sampling)
             yield from (row.completion(self._decoder, sampling) for row in changed if row.finish_reason)
+
+    def _advanced(self, batch: Batch, changed: Sequence[Row], sampling: Sampling) -> Batch:
+        """The batch after some of its rows have got a token: what a subclass may look at and change."""
+        return batch
 
     def _admit(self, waiting: deque[list[Row]], running: Sequence[Row]) -> list[Row]:
         """The rows that take the free places; only the first group may be split, which computes its prompt twice."""
@@ -135,7 +141,7 @@ class TransformersEngine:
     @torch.inference_mode()
     def _decode(self, batch: Batch, sampling: Sampling) -> list[Row]:
         """Give every running row its next token; returns those rows."""
-        last = self._tensor([[row.token_ids[-1]] for row in batch.rows])
+        last = self._tensor([[0 if row.finish_reason else row.token_ids[-1]] for row in batch.rows])
         logits = self._forward(last, batch.cache, batch.starts)
         going = [index for index, row in enumerate(batch.rows) if row.finish_reason is None]
         rows = batch.running

@@ -89,21 +89,23 @@ class Beside(Generic[T, R]):
     def _collect(self) -> list[tuple[T, R | None]]:
         """The results that are ready."""
         results: list[tuple[T, R | None]] = []
+        lost: list[T] = []
         for future in [future for future in self._begun if future.done()]:
             items = self._begun.pop(future)
             try:
                 results += zip(items, future.result(), strict=True)
             except BrokenProcessPool:
-                results += self._replace_workers(items)
-        return results
+                lost += items
+        return results + self._again(lost) if lost else results
 
-    def _replace_workers(self, items: list[T]) -> list[tuple[T, R | None]]:
-        """End the broken workers; what they had begun is done again, each item by itself."""
+    def _again(self, items: list[T]) -> list[tuple[T, R | None]]:
+        """End the broken workers; all that they had begun is done again, each item by itself."""
         if self._executor:
             end(self._executor, kill=True)
             self._executor = None
-        for future in [future for future in self._begun if future.cancelled() or future.exception()]:
-            items = items + self._begun.pop(future)
+        for begun in self._begun.values():
+            items = items + begun
+        self._begun.clear()
         return list(zip(items, one_by_one(self._work, items), strict=True))
 
 
