@@ -36,7 +36,7 @@ $(VLLM_INSTALLED): pyproject.toml
 	touch $@
 
 test-vllm: $(VLLM_INSTALLED)
-	$(VLLM_BIN)/python -m pytest -m vllm tests/engines
+	$(VLLM_BIN)/python -m pytest -m "vllm and not slow" tests/engines
 
 check: install
 	$(BIN)/ruff check .

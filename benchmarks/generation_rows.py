@@ -87,9 +87,9 @@ _PLAIN = "one problem at a time, "
 ROWS = {
     row.name: row
     for row in (
-        Row("vllm", "d", "vLLM", "vllm", 512, 256),
+        Row("vllm", "d", "vLLM", "vllm", 512, 256, repetitions=3),
         *_guided(adapter=False),
-        Row("vllm-lora", "e", f"vLLM, LoRA of rank {RANK}", "vllm", 512, 256, adapter=True),
+        Row("vllm-lora", "e", f"vLLM, LoRA of rank {RANK}", "vllm", 512, 256, adapter=True, repetitions=3),
         *_guided(adapter=True),
         Row("batch-64", "c", "transformers, batch of 64", "transformers", 64, 32),
         Row("plain", "a", _PLAIN + "re-encoded each step", "plain", 2, 2, keep_cache=False, repetitions=1),
@@ -103,7 +103,7 @@ ROWS = {
 }
 """In the order in which they are measured."""
 
-TASKS = WARM_UP + 2 * 256
+TASKS = WARM_UP + 3 * 256
 
 
 def choose_rows(wanted: str, real: bool, *, vllm: bool) -> list[Row]:

@@ -204,6 +204,8 @@ def die(request: Request) -> None:
         os._exit(1)
 
 
+# Slow: Ray may go on starting what was killed again and again, and then has no room for the next run on this machine.
+@pytest.mark.slow
 def test_a_request_that_kills_every_replica_is_named(cluster):
     with pytest.raises(SokratesError, match=rf"^p6 .* to p8 .*: generated {TRIES} times without a result"):
         list(echo_engine(die, replicas=1, ahead=1).generate(requests(12), SAMPLING))
@@ -215,6 +217,7 @@ def hang_once(mark: Path, request: Request) -> None:
         time.sleep(10**6)
 
 
+@pytest.mark.slow
 def test_what_a_lost_replica_had_is_done_by_another(cluster, tmp_path):
     engine = echo_engine(partial(hang_once, tmp_path / "mark"), quiet=2)
     texts = [completion.text for completion in engine.generate(requests(30), SAMPLING)]

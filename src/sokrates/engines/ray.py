@@ -14,7 +14,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -123,12 +123,13 @@ class RayEngine:
         dataset = ray_pipeline.build(
             way.feed, self._load, sampling, finish, replicas=self._replicas, gpus=gpus, calls=self._calls
         )
-        for number, results in ray_pipeline.results(dataset):
-            if way.arrived(number):
-                way.send(1)
-                yield from results
-            if not way.batches:
-                return
+        with closing(ray_pipeline.results(dataset)) as arriving:
+            for number, results in arriving:
+                if way.arrived(number):
+                    way.send(1)
+                    yield from results
+                if not way.batches:
+                    return
         raise SokratesError(f"Ray lost {ray_pipeline.named(next(iter(way.batches.values())))}; run the command again")
 
 

@@ -11,7 +11,7 @@ import asyncio
 import pickle
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
@@ -244,7 +244,7 @@ def build(
     )
 
 
-def results(dataset: Any) -> Iterator[tuple[int, list[Any]]]:
+def results(dataset: Any) -> Generator[tuple[int, list[Any]], None, None]:
     """Run the pipeline: the numbers of the batches and what came of them, as they finish. Errors: those on the way."""
     tables = iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
     try:
