@@ -87,13 +87,13 @@ def main(
         run_jobs(names, command, parts, limits, log=parts / f"{group}.log", until=until)
     summary = summarise(parts, list(ROWS), MACHINE)
     target = output / f"generation-{shape}-{'gpu' if summary['device'].startswith('cuda') else 'cpu'}"
-    jsonl.write_json(target.with_suffix(".json"), summary)
+    jsonl.write_json(target.with_name(f"{target.name}.json"), summary)
     print(table(summary))
     print(f"written: {target}.json")
     if find_spec("matplotlib") is None:
         print("no plot: matplotlib is not installed")
     else:
-        plot(summary, target.with_suffix(".png"))
+        plot(summary, target.with_name(f"{target.name}.png"))
 
 
 def device_here() -> str:
