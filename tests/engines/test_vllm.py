@@ -206,16 +206,6 @@ def test_a_guide_says_what_it_says_in_the_transformers_engine(engine, requests, 
         assert not engine._engine.has_unfinished_requests()
 
 
-def test_a_sample_that_vllm_interrupts_goes_on_as_before(requests, monkeypatch):
-    cramped = new_engine("embedded", check=False, block_size=32, num_gpu_blocks_override=70)
-    scheduler = cramped._engine.engine_core.engine_core.scheduler
-    interrupt = MagicMock(wraps=scheduler._preempt_request)
-    monkeypatch.setattr(scheduler, "_preempt_request", interrupt)
-    guided = replace(SAMPLED, guide="grammar")
-    assert by_sample(cramped.generate(requests, guided)) == expected("embedded", requests, guided)
-    assert interrupt.call_count > 0
-
-
 def test_log_probs_are_transformers_own(engine):
     from sokrates.engines.agreement import difference, reference
 
@@ -342,6 +332,17 @@ def said(folder: Path) -> list[tuple[str, int, str]]:
     from sokrates import jsonl
 
     return [(t.problem_id, t.sample, t.completion) for t in jsonl.read(folder / "traces.jsonl", Trace)]
+
+
+# Behind the tests with engines of the module: on a CPU an engine that ends takes what all of a process share with it.
+def test_a_sample_that_vllm_interrupts_goes_on_as_before(requests, monkeypatch):
+    cramped = new_engine("embedded", check=False, block_size=32, num_gpu_blocks_override=70)
+    scheduler = cramped._engine.engine_core.engine_core.scheduler
+    interrupt = MagicMock(wraps=scheduler._preempt_request)
+    monkeypatch.setattr(scheduler, "_preempt_request", interrupt)
+    guided = replace(SAMPLED, guide="grammar")
+    assert by_sample(cramped.generate(requests, guided)) == expected("embedded", requests, guided)
+    assert interrupt.call_count > 0
 
 
 def test_a_killed_run_goes_on_and_ends_as_any_other(tmp_path):
