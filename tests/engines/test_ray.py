@@ -122,10 +122,11 @@ def test_a_killed_replica_loses_nothing_and_doubles_nothing(run):
     assert found == Counter((request.problem_id, request.sample) for request in asked)
 
 
-def test_all_replicas_and_the_one_started_again_work(run):
-    _, _, done, killed = run
-    assert len(done) == 3 and killed in done
-    assert all(len(problems) >= 2 for process, problems in done.items() if process != killed)
+def test_replicas_share_the_work_and_others_do_what_the_killed_one_had(run):
+    asked, _, done, killed = run
+    assert len(done) >= 2 and killed in done, "a third is there where it was started again in time"
+    others = [name for process, names in done.items() if process != killed for name in names]
+    assert len(done[killed]) < len(asked) / 2 < len(others)
 
 
 def test_what_is_made_of_completions_is_made_elsewhere(run):
