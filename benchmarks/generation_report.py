@@ -14,7 +14,7 @@ from sokrates import jsonl
 from sokrates.errors import SokratesError
 
 BATCH = 512
-"""The batch that the roofline assumes: what vLLM is started with (max_num_seqs)."""
+"""The batch that the roofline of all rows assumes: what vLLM is started with unless told otherwise."""
 _WIDTHS = {"bfloat16": 2, "float32": 4}
 _COLOURS = {"a": "#b0b0b0", "b": "#8f9bb3", "c": "#6f8fc9", "d": "#2a9d8f", "e": "#1d6f66", "f": "#e9a23b"}
 
@@ -53,9 +53,9 @@ def _beside(figures: dict[str, Any], by_name: dict[str, Any], rates: dict[str, A
 
 def control_of(row: str) -> str:
     """The row that does the same without an adapter, or without a guide; "" for those that have none."""
+    if row.startswith("vllm-lora"):
+        return row.replace("-lora", "")
     suffix = "-lora" if row.endswith("-lora") else ""
-    if row == "vllm-lora":
-        return "vllm"
     if row.removesuffix(suffix) in ("grammar", "solver"):
         return f"dictated{suffix}"
     return "batch-64" if row.endswith("-text") else ""

@@ -28,8 +28,8 @@ from sokrates.engines.sampling import stream
 from sokrates.generation import sampling as usual_sampling
 
 SAMPLES = 2
-WARM_UP = 32
-"""Problems that are run before any is measured."""
+WARM_UP = 256
+"""Problems set apart to be run before any is measured."""
 STEP_TOKENS = 25
 """Tokens of a step where the model has random weights: 6 steps a trace."""
 DICTATED_SEED = 2
@@ -58,9 +58,17 @@ class Row:
     repetitions: int = 2
 
     @property
+    def warm_up(self) -> int:
+        """Most problems that are run before measuring. vLLM compiles kernels for a shape when it first meets it: less
+        than a full batch would leave some of that to the first measurement."""
+        return {"plain": 1, "transformers": 32, "vllm": WARM_UP}[self.engine]
+
+    @property
     def group(self) -> str:
         """Rows of one group share a process and a loaded model."""
-        return ("vllm" if self.engine == "vllm" else "transformers") + ("-lora" if self.adapter else "")
+        if self.engine != "vllm":
+            return "transformers"
+        return f"vllm-{self.batch}" + ("-lora" if self.adapter else "")
 
 
 def _guided(adapter: bool) -> list[Row]:
@@ -91,6 +99,8 @@ ROWS = {
         *_guided(adapter=False),
         Row("vllm-lora", "e", f"vLLM, LoRA of rank {RANK}", "vllm", 512, 256, adapter=True, repetitions=3),
         *_guided(adapter=True),
+        Row("vllm-256", "d", "vLLM, 256 traces at a time", "vllm", 256, 256),
+        Row("vllm-lora-256", "e", f"vLLM, LoRA of rank {RANK}, 256 traces at a time", "vllm", 256, 256, adapter=True),
         Row("batch-64", "c", "transformers, batch of 64", "transformers", 64, 32),
         Row("plain", "a", _PLAIN + "re-encoded each step", "plain", 2, 2, keep_cache=False, repetitions=1),
         Row("cached", "b", _PLAIN + "cache kept", "plain", 2, 2, repetitions=1),
@@ -289,8 +299,8 @@ def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: in
 
 
 def _warm_up(row: Row, batch: int, bench: Bench) -> list[Request]:
-    """What is run first: one problem where that is the way, else a full batch as far as there are problems for it."""
-    return requests(bench.tasks[: 1 if row.engine == "plain" else min(WARM_UP, batch // SAMPLES)])
+    """What is run first, of problems that are not measured."""
+    return requests(bench.tasks[: min(row.warm_up, batch // SAMPLES or 1)])
 
 
 def _portions(tasks: Sequence[Task], size: int, most: int) -> Iterator[Sequence[Task]]:

@@ -42,7 +42,10 @@ def test_the_work_has_about_the_lengths_it_should(bench: Bench) -> None:
 def test_a_row_is_measured_as_it_says(bench: Bench, tmp_path: Path) -> None:
     figures = measure(ROWS["batch-64"], bench, Engines(bench, "cpu", "float32", tmp_path), problems=2)
     assert [part["traces"] for part in figures["repetitions"]] == [4, 4]
-    assert 0.9 * TRACE_TOKENS < figures["tokens_per_trace"] <= TRACE_TOKENS
+    ended = sum(
+        n for reason, n in figures["finish_reasons"].items() if reason != "length"
+    )  # by chance, at an end token
+    assert TRACE_TOKENS * (8 - ended) / 8 < figures["tokens_per_trace"] <= TRACE_TOKENS
     assert figures["shared_tokens"] == bench.shared
 
 
