@@ -18,6 +18,7 @@ NOTHING = "–"
 _RATES: dict[str, Callable[[Row], Interval | None]] = {
     "accuracy": lambda row: row.accuracy,
     "step validity": lambda row: row.step_validity,
+    "action validity": lambda row: row.action_validity,
     "trace validity": lambda row: row.trace_validity,
     "on TRUE/FALSE": lambda row: row.decided.trace_validity if row.decided else None,
     "entailed claims": lambda row: row.entailed_rate,
