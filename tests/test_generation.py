@@ -138,19 +138,21 @@ def test_a_solver_type_names_the_language_of_the_problems(config, asker, tmp_pat
 
 
 def test_an_engine_may_take_over_the_verification(config, asker, tmp_path):
+    engine = asker.start()
+
     class Whole:
         """An engine that hands on what another makes of each completion."""
 
-        window = asker.engine.window
-        generate = asker.engine.generate
+        window = engine.window
+        generate = engine.generate
 
         def finished(self, requests, sampling, finish):
-            for completion in asker.engine.generate(requests, sampling):
+            for completion in engine.generate(requests, sampling):
                 yield pickle.loads(pickle.dumps(finish))(pickle.loads(pickle.dumps(completion)))
 
     expected = tmp_path / "one"
     generate_traces(PROBLEMS, asker, config.trace_generation, expected, config)
-    whole = msgspec.structs.replace(asker, engine=Whole())
+    whole = msgspec.structs.replace(asker, start=Whole)
     summary = generate_traces(PROBLEMS, whole, config.trace_generation, tmp_path / "two", config)
     assert summary["seconds"]["verify"] == 0
     assert (tmp_path / "two" / "traces.jsonl").read_bytes() == (expected / "traces.jsonl").read_bytes()

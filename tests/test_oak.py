@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sokrates import jsonl, oak
+from sokrates.asking import Askers
 from sokrates.config import Config, load
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
@@ -32,6 +33,11 @@ SMALL = [
 
 def config(folder: Path, *more: str) -> Config:
     return load(None, [*SMALL, f"oak_loop.output={folder}", *more])
+
+
+def new_run(folder: Path, *more: str) -> oak.Run:
+    settings = config(folder, *more)
+    return oak.Run(settings, Askers(settings, rank=4))
 
 
 def modified(folder: Path) -> dict[str, int]:
@@ -76,11 +82,11 @@ def test_the_whole_loop_and_going_on(tmp_path):
 
 def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
     folder = tmp_path / "run"
-    oak.Run(config(folder)).begin()
-    oak.Run(config(folder, "dpo.beta=0.2")).begin()  # nothing was done in it yet
+    new_run(folder).begin()
+    new_run(folder, "dpo.beta=0.2").begin()  # nothing was done in it yet
     (folder / "data").mkdir()
     with pytest.raises(SokratesError, match=r"begun with other settings \(dpo.beta was 0.2, is 0.1\)"):
-        oak.Run(config(folder)).begin()
+        new_run(folder).begin()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +95,7 @@ def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
 )
 def test_sampling_that_can_make_no_pairs_is_refused(tmp_path, override, message):
     with pytest.raises(SokratesError, match=message):
-        oak.Run(config(tmp_path / "run", override)).begin()
+        new_run(tmp_path / "run", override).begin()
 
 
 def test_a_loop_whose_traces_make_no_pairs_ends_with_its_tables(tmp_path):
@@ -104,7 +110,7 @@ def test_problems_of_a_file_are_split_without_overlap(tmp_path):
     jsonl.write(tmp_path / "train.jsonl", problems)
     file = tmp_path / "train.jsonl"
     more = [f"data.train_file={file}", f"data.eval_file={file}", "data.eval_problems=2", "data.loop_problems=4"]
-    run = oak.Run(config(tmp_path / "run", *more))
+    run = new_run(tmp_path / "run", *more)
     splits = run.splits()
     held = {problem.content_hash for problem in splits.evaluation}
     assert len(held) == 2

@@ -46,7 +46,8 @@ _HOW_RUN = {
 class Asker(msgspec.Struct, frozen=True):
     """A model ready to be asked: its engine, its tokenizer, how it wants its prompts, and its names for the record."""
 
-    engine: Engine
+    start: Callable[[], Engine]
+    """Its engine, ready; started where that was not done yet, so that work that is done already starts none."""
     tokenizer: Any
     style: PromptStyle
     model: str
@@ -126,12 +127,13 @@ def _check_languages(problems: Sequence[Problem], solver_type: str) -> None:
 def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_aside: jsonl.SetAside) -> list[Problem]:
     """The problems whose prompt fits the model's window; the others are set aside, as records of the file at `path`."""
     kept = []
+    window = asker.start().window
     for problem in problems:
         length = len(encode_prompt(asker.tokenizer, problem, asker.style))
-        if length < asker.engine.window:
+        if length < window:
             kept.append(problem)
             continue
-        message = f"its prompt has {length} tokens; expected fewer than the model's window of {asker.engine.window}"
+        message = f"its prompt has {length} tokens; expected fewer than the model's window of {window}"
         bad = BadRecord(message, path=str(path), line=0, problem_id=problem.problem_id)
         set_aside.add(bad, msgspec.json.encode(problem).decode())
     return kept
@@ -161,12 +163,13 @@ def _requests(
 def _sampled(requests: Sequence[Request], asker: Asker, generation: GenerationConfig, clock: Clock) -> Iterator[Trace]:
     """Each completion as a verified trace, in any order; what verification costs this process is `verify`'s time."""
     judge = Judge(generation.max_steps, generation.seed, asker.model, asker.adapter)
-    if isinstance(asker.engine, Pipeline):
+    engine = asker.start()
+    if isinstance(engine, Pipeline):
         clock.add("verify", 0.0)
-        yield from asker.engine.finished(requests, sampling(generation), judge)
+        yield from engine.finished(requests, sampling(generation), judge)
         return
     with Beside(judge) as beside:
-        for completion, trace in beside.run(asker.engine.generate(requests, sampling(generation))):
+        for completion, trace in beside.run(engine.generate(requests, sampling(generation))):
             yield judge.unverified(completion) if trace is None else trace
     clock.add("verify", beside.seconds, of="generate")
 

@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sokrates import jsonl, stage
-from sokrates.asking import load_asker
+from sokrates.asking import Askers
 from sokrates.config import Config, DataConfig
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
@@ -69,8 +69,9 @@ class Splits:
 class Run:
     """One run folder and its stages, in the order of the story that `run` tells."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, askers: Askers) -> None:
         self.config = config
+        self.askers = askers
         self.root = Path(config.oak_loop.output)
         self.results = Results()
         self.timings: dict[str, float] = {}
@@ -133,7 +134,7 @@ class Run:
         """Add a stage's row: greedy on the evaluation problems."""
         folder = self.root / "evaluation" / name
         with self.timed("evaluate"), trace_progress(f"evaluate {name}", len(problems)) as on_trace:
-            asker = load_asker(model, self.config)
+            asker = self.askers.get(model)
             row = evaluate(problems, asker, name, folder, self.config, on_trace=on_trace)
         self.results.rows.append(row)
         self.traces_of[name] = list(jsonl.read(folder / TRACES, Trace))
@@ -147,7 +148,7 @@ class Run:
         folder = self.root / name / "traces"
         total = len(problems) * generation.samples_per_problem
         with self.timed("generate"), trace_progress(f"{name}: generate", total) as on_trace:
-            asker = load_asker(model, self.config)
+            asker = self.askers.get(model)
             generate_traces(problems, asker, generation, folder, self.config, on_trace=on_trace)
         return list(jsonl.read(folder / TRACES, Trace))
 
@@ -161,6 +162,7 @@ class Run:
         if not pairs:
             return None
         folder = self.root / name / "adapter"
+        self.askers.rest()
         with self.timed("dpo"):
             result = prefer(pairs, model, self.config, folder)
         return str(folder), result.steps
@@ -172,6 +174,7 @@ class Run:
             more = {"max_steps": max_steps, "early_stopping_patience": 0, "heldout_fraction": 0.0}
             config = config.model_copy(update={"sft": config.sft.model_copy(update=more)})
         folder = self.root / name
+        self.askers.rest()
         with self.timed("sft"):
             result = fine_tune(traces, model, config, folder)
         say(f"{name}: {result.steps} steps on {result.examples} traces")
@@ -193,7 +196,12 @@ class Run:
 
 def run(config: Config) -> Results:
     """The whole loop; see the module's contract."""
-    this = Run(config)
+    with Askers(config, rank=config.sft.lora.r) as askers:
+        return _run(Run(config, askers))
+
+
+def _run(this: Run) -> Results:
+    config = this.config
     this.begin()
     with this.timed("data"):
         splits = this.splits()

@@ -235,6 +235,12 @@ def test_adapters_follow_each_other_and_each_is_itself(adapted, folders, request
     adapted.load_adapter(folders["first"])
     assert adapted.log_probs(adapted._probes.probes) == first
 
+    adapted.load_adapter(None)
+    assert by_sample(adapted.generate(few, SAMPLED)) == expected("embedded", few, SAMPLED)
+    assert not adapted._engine.list_loras() and adapted.difference.largest < 1e-4
+    adapted.load_adapter(folders["first"])
+    assert adapted.log_probs(adapted._probes.probes) == first
+
 
 def test_adapters_that_do_not_fit(engine, adapted, folders, tmp_path):
     with pytest.raises(SokratesError, match=r"other: an adapter of .*base; the engine runs embedded"):
@@ -257,8 +263,9 @@ def test_requests_and_settings_that_it_does_not_take(engine):
     assert len(only.token_ids) <= 8 and only.finish_reason in ("length", "stop")
     with pytest.raises(SokratesError, match="step by step is for --engine transformers"):
         engine.generate([], replace(SAMPLED, max_step_tokens=10))
-    with pytest.raises(SokratesError, match="cannot sleep: start it with sleep_mode"):
-        engine.sleep()
+    engine.sleep()  # frees nothing, and breaks nothing
+    engine.wake()
+    assert list(engine.generate([Request((5,) * 10, "after", 0)], SAMPLED))
     with pytest.raises(SokratesError, match="sleep mode needs a CUDA device"):
         new_engine("embedded", sleep_mode=True)
 

@@ -37,7 +37,7 @@ def test_prompt_ids_are_equal_in_sft_generation_and_dpo(tokenizer, style):
         )
         for t in traces
     ]  # fmt: skip
-    asker = generation.Asker(engine=None, tokenizer=tokenizer, style=style, model="embedded")  # type: ignore[arg-type]
+    asker = generation.Asker(start=lambda: None, tokenizer=tokenizer, style=style, model="embedded")  # type: ignore[arg-type]
     once = GenerationConfig(samples_per_problem=1)
     requests: list[Request] = list(generation._requests(PROBLEMS, asker, once, set()))
     in_sft = [example.prompt_ids for example in examples(traces, tokenizer, style)]

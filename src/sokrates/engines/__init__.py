@@ -6,17 +6,18 @@ from importlib.util import find_spec
 
 from sokrates import models
 from sokrates.config import GenerationConfig, ModelConfig
-from sokrates.engines.engine import Completion, Engine, Request, Sampling
+from sokrates.engines.engine import Completion, Engine, Request, Resident, Sampling
 from sokrates.errors import SokratesError
 
 ENGINES = ("transformers", "vllm", "ray")
 
-__all__ = ["ENGINES", "Completion", "Engine", "Request", "Sampling", "load_engine"]
+__all__ = ["ENGINES", "Completion", "Engine", "Request", "Resident", "Sampling", "load_engine"]
 
 
-def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engine:
+def load_engine(name: str, model: ModelConfig, config: GenerationConfig, *, stays: bool = False) -> Engine:
     """The engine of this name with the model loaded into it; `auto` is vllm where it and a CUDA device are there.
 
+    `stays`: it is to go on through other models and to sleep while others need its device, where it can (`Resident`).
     Errors: SokratesError for an engine that is not there, naming those that are; as `models.load_model` and
     `vllm.VllmEngine`.
     """
@@ -29,7 +30,7 @@ def load_engine(name: str, model: ModelConfig, config: GenerationConfig) -> Engi
     if name == "vllm" or (name == "auto" and not config.stepwise and _vllm_suits(model)):
         from sokrates.engines.vllm import load_vllm
 
-        return load_vllm(model, config)
+        return load_vllm(model, config, stays=stays)
     if name == "ray":
         return _load_ray(model, config)
     return _load_transformers(model, config)

@@ -76,6 +76,27 @@ class Pipeline(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class Resident(Engine, Protocol):
+    """An engine that stays while models change and other work needs its device."""
+
+    def load_adapter(self, folder: str | None) -> None:
+        """Go on with another adapter of the same base, or None with the base itself. Errors: SokratesError."""
+        ...
+
+    def sleep(self) -> None:
+        """Give the device's memory free; nothing where that is not to be had."""
+        ...
+
+    def wake(self) -> None:
+        """Be ready again after `sleep`; nothing where it was awake."""
+        ...
+
+    def close(self) -> None:
+        """End for good."""
+        ...
+
+
 def check_window(requests: Sequence[Request], window: int) -> None:
     """Errors: SokratesError naming the problem whose prompt is empty or leaves no room for a token in the window."""
     for request in requests:

@@ -82,6 +82,8 @@ class VllmEngine:
         self._sleep_mode = sleep_mode
         self._check = check
         self._probes: Probes | None = None
+        self._base_probes: Probes | None = None
+        self._asleep = False
         self._adapter: Any = None
         self._adapters = 0
         vllm_start.check_shape(config, cuda, tensor_parallel_size)
@@ -91,6 +93,8 @@ class VllmEngine:
         if expected:
             with self._timed("reference"):
                 self._probes = expected()
+            if not paths.adapter:
+                self._base_probes = self._probes
         if cuda:
             vllm_start.check_memory(tensor_parallel_size, gpu_memory)
         settings = {
@@ -120,33 +124,47 @@ class VllmEngine:
         """The share of all prompts' tokens that the prefix cache had."""
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
-    def load_adapter(self, folder: str | Path) -> None:
-        """Put another adapter of the same base in the place of the one in use, if any.
+    def load_adapter(self, folder: str | Path | None) -> None:
+        """Put another adapter of the same base in the place of the one in use, if any; None leaves the base alone.
 
         It gets a name and a number of its own: under an old name vLLM would serve what it had cached.
         Errors: SokratesError for an adapter that does not fit this engine, or does not give what it gave in training.
         """
-        paths = models.resolve(str(folder))
-        vllm_lora.check_adapter(paths, self._base_name, self._largest_rank)
-        assert paths.adapter is not None
-        if self._check:
-            # The GPU's memory is vLLM's: where training kept nothing, the processor computes what is expected.
-            kept = probes.read(paths.adapter)
-            self._probes = kept or agreement.reference(paths.adapter, "cpu", self._dtype)
-        self._adopt(paths.adapter)
+        if folder is None:
+            self._probes = self._expected(self._base_name)
+            self._remove()
+        else:
+            paths = models.resolve(str(folder))
+            vllm_lora.check_adapter(paths, self._base_name, self._largest_rank)
+            assert paths.adapter is not None
+            self._probes = self._expected(paths.adapter)
+            self._adopt(paths.adapter)
         self._check_agreement()
+
+    def _expected(self, name: str) -> Probes | None:
+        """What the check expects of a model or adapter: what training kept beside it, else what the processor computes
+        (the GPU's memory is vLLM's). A base is computed once."""
+        if not self._check:
+            return None
+        if name == self._base_name:
+            self._base_probes = self._base_probes or agreement.reference(name, "cpu", self._dtype)
+            return self._base_probes
+        return probes.read(name) or agreement.reference(name, "cpu", self._dtype)
 
     def _adopt(self, folder: str) -> None:
         from vllm.lora.request import LoRARequest
 
-        before = self._adapter
         self._adapters += 1
         adapter = LoRARequest(f"policy-{self._adapters}", self._adapters, folder)
         with vllm_start.explained(folder, "vLLM cannot load it"):
             self._engine.add_lora(adapter)
+        self._remove()
         self._adapter = adapter
-        if before is not None:
-            self._engine.remove_lora(before.lora_int_id)
+
+    def _remove(self) -> None:
+        if self._adapter is not None:
+            self._engine.remove_lora(self._adapter.lora_int_id)
+        self._adapter = None
 
     def _check_agreement(self) -> None:
         if self._probes:
@@ -173,20 +191,19 @@ class VllmEngine:
         self._engine.engine_core.shutdown()
 
     def sleep(self) -> None:
-        """Give the GPU's memory free: the weights move to the CPU, the cache is dropped. Errors: without sleep mode."""
-        self._check_sleep_mode()
+        """Give the GPU's memory free: the weights move to the CPU, the cache is dropped. Without sleep mode nothing is
+        given free, as on a CPU, whose memory is shared anyway."""
         self._check_idle()
-        self._llm.sleep(level=1)
+        if self._sleep_mode and not self._asleep:
+            self._llm.sleep(level=1)
+            self._asleep = True
 
     def wake(self) -> None:
-        """Take the memory back after `sleep`, and check that the model is what it was. Errors: without sleep mode."""
-        self._check_sleep_mode()
-        self._llm.wake_up()
-        self._check_agreement()
-
-    def _check_sleep_mode(self) -> None:
-        if not self._sleep_mode:
-            raise SokratesError("this engine cannot sleep: start it with sleep_mode, on a CUDA device")
+        """Take the memory back after `sleep`, and check that the model is what it was."""
+        if self._asleep:
+            self._llm.wake_up()
+            self._asleep = False
+            self._check_agreement()
 
     def _check_idle(self) -> None:
         if self._engine.has_unfinished_requests():
@@ -286,8 +303,8 @@ class VllmEngine:
         self.seconds[part] = round(self.seconds.get(part, 0.0) + time.perf_counter() - began, 3)
 
 
-def load_vllm(model: ModelConfig, config: GenerationConfig) -> VllmEngine:
-    """The engine as a configuration describes it. Errors: as `VllmEngine`."""
+def load_vllm(model: ModelConfig, config: GenerationConfig, *, stays: bool = False) -> VllmEngine:
+    """The engine as a configuration describes it; `stays`: able to sleep, on CUDA. Errors: as `VllmEngine`."""
     return VllmEngine(
         model.model,
         device=model.device,
@@ -296,6 +313,7 @@ def load_vllm(model: ModelConfig, config: GenerationConfig) -> VllmEngine:
         gpu_memory=config.gpu_memory,
         tensor_parallel_size=config.tensor_parallel_size,
         max_lora_rank=config.max_lora_rank,
+        sleep_mode=stays and vllm_start.on_cuda(model.device),
     )
 
 
