@@ -212,8 +212,10 @@ class PairsConfig(Section):
     all_valid_bonus: float = Field(default=0.5, ge=0, description="Score for a trace that is valid as a whole.")
     min_gap: float = Field(default=0.1, ge=0, description="Least difference of score between chosen and rejected.")
     max_pairs_per_problem: int = Field(default=2, ge=1, description="Most pairs from one problem.")
-    signal: Literal["verified", "label"] = Field(
-        default="verified", description="What makes a trace better: verified steps, or the answer alone (ablation)."
+    signal: Literal["verified", "label", "published"] = Field(
+        default="verified",
+        description="What makes a trace better: verified steps; for ablations the answer alone, or steps by the weak "
+        "published rule.",
     )
 
     @model_validator(mode="after")

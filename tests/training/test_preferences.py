@@ -166,6 +166,17 @@ def test_the_label_signal_looks_at_no_verdict():
     assert chosen(padded, clean, trace(2, correct=False), signal="label") == [(0, 2)]
 
 
+def test_the_published_signal_looks_at_the_published_rule_alone():
+    accepted, refused = trace(0, steps="xxx", correct=True), trace(1, steps="vvv", correct=True)
+    for made, verdict in ((accepted, True), (refused, False)):
+        for step in made.steps:
+            step.published_valid = verdict
+    assert chosen(accepted, refused, signal="published") == [(0, 1)]
+    assert chosen(accepted, refused) == [(1, 0)]
+    accepted.steps[0].published_valid = None  # not looked at: not accepted
+    assert chosen(accepted, refused, signal="published") == []
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

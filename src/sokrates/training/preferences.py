@@ -2,7 +2,8 @@
 
 Contract: it reads verdicts and makes none; what it gives depends on the set of traces, not on their order. Under the
 signal "verified" every chosen trace is valid as a whole. Under "label", the ablation, only the answer counts: chosen
-are right, rejected wrong, and no verdict is looked at.
+are right, rejected wrong, and no verdict is looked at. Under "published", another one, a step counts as valid where the
+weak rule of the published pipeline accepts it, and a trace as a whole where it accepts all of its steps.
 
 Which traces. Several with the same text are one, under its lowest sample number. All pairs of a problem share the best
 winner. Winners go by score; ties go to fewer unused steps, then to fewer repeated steps, and what still ties to the
@@ -26,14 +27,14 @@ import msgspec
 from sokrates.config import PairsConfig
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
-from sokrates.traces.trace import Trace
+from sokrates.traces.trace import Step, Trace
 
 _ROUNDING = 1e-9
 """Scores are sums of floating-point numbers: a gap that equals the least one must count."""
 
 Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap"]
 """Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
-valid as a whole (right, under "label"); all are; or no other is worse by the gap."""
+valid as a whole (right, under "label"; all accepted, under "published"); all are; or no other is worse by the gap."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,10 +125,20 @@ def score(trace: Trace, config: PairsConfig) -> float:
     """
     if config.signal == "label":
         return config.correct_bonus * trace.correct
-    valid = sum(step.solver_valid is True for step in trace.steps)
+    valid = sum(_accepted(step, config) for step in trace.steps)
     share = valid / len(trace.steps) if trace.steps else 0.0
-    bonuses = config.correct_bonus * trace.correct + config.all_valid_bonus * (trace.all_steps_valid is True)
+    bonuses = config.correct_bonus * trace.correct + config.all_valid_bonus * _accepted_whole(trace, config)
     return config.validity_weight * share + bonuses
+
+
+def _accepted(step: Step, config: PairsConfig) -> bool:
+    return (step.published_valid if config.signal == "published" else step.solver_valid) is True
+
+
+def _accepted_whole(trace: Trace, config: PairsConfig) -> bool:
+    if config.signal == "published":
+        return bool(trace.steps) and all(_accepted(step, config) for step in trace.steps)
+    return trace.all_steps_valid is True
 
 
 def _by_problem(traces: Iterable[Trace]) -> dict[str, list[Trace]]:
@@ -176,12 +187,12 @@ def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[tuple[Trace, 
 
 
 def _wins(trace: Trace, config: PairsConfig) -> bool:
-    return trace.correct if config.signal == "label" else trace.all_steps_valid is True
+    return trace.correct if config.signal == "label" else _accepted_whole(trace, config)
 
 
 def _rank(trace: Trace, config: PairsConfig) -> tuple[float, int, int, int]:
     """Smaller is better; see the module's contract."""
-    if config.signal == "label":
+    if config.signal != "verified":
         return -score(trace, config), 0, 0, trace.sample
     return -score(trace, config), trace.unused_steps or 0, trace.repeated_steps or 0, trace.sample
 
