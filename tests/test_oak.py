@@ -12,6 +12,7 @@ from sokrates.asking import Askers
 from sokrates.config import Config, load
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
+from sokrates.run import Run, _evaluation_problems
 
 SMALL = [
     "data.hops_max=3",
@@ -35,9 +36,9 @@ def config(folder: Path, *more: str) -> Config:
     return load(None, [*SMALL, f"oak_loop.output={folder}", *more])
 
 
-def new_run(folder: Path, *more: str) -> oak.Run:
+def new_run(folder: Path, *more: str) -> Run:
     settings = config(folder, *more)
-    return oak.Run(settings, Askers(settings, rank=4))
+    return Run(settings, Askers(settings, rank=4))
 
 
 def modified(folder: Path) -> dict[str, int]:
@@ -106,7 +107,7 @@ def test_a_loop_whose_traces_make_no_pairs_ends_with_its_tables(tmp_path):
 
 
 def test_problems_of_a_file_are_split_without_overlap(tmp_path):
-    problems = oak._evaluation_problems(config(tmp_path).data)
+    problems = _evaluation_problems(config(tmp_path).data)
     jsonl.write(tmp_path / "train.jsonl", problems)
     file = tmp_path / "train.jsonl"
     more = [f"data.train_file={file}", f"data.eval_file={file}", "data.eval_problems=2", "data.loop_problems=4"]

@@ -20,6 +20,7 @@ from sokrates.errors import SokratesError
 DType = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal["auto", "transformers", "vllm", "ray"]
 GuideName = Literal["none", "grammar", "solver", "random"]
+BaselineName = Literal["sft+", "rft"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 LARGEST_SEED = 2**32 - 1  # NumPy refuses a larger one
 
@@ -280,7 +281,7 @@ class LoopConfig(Section):
 
     output: str = Field(default="outputs/oak", min_length=1, description="Run folder; a killed loop goes on there.")
     num_iterations: int = Field(default=2, ge=0, description="Rounds after SFT.")
-    baselines: list[Literal["sft+", "rft"]] = Field(
+    baselines: list[BaselineName] = Field(
         default=[],
         description="Extra rows: sft+ (as many more steps on gold traces), rft (SFT on the verified samples).",
     )

@@ -1,0 +1,250 @@
+"""A run folder and its stages, each done once: what the loop and its baselines are told with.
+
+Contract: the run folder says all: the configuration, the splits, each iteration's traces, pairs and adapter, an
+evaluation of every stage on the same unseen problems, `results.json` (a row a stage), `references.json` (what always
+answering UNKNOWN, and guessing, would score), `differences.json` and `timings.json`. Every stage knows its inputs: one
+that was done is not done again, one that was killed goes on. It does not know in which order stages come.
+
+    data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
+    sft/          the first adapter
+    iter1/        traces/  pairs.jsonl  pairs.json  adapter/
+    evaluation/   base/  sft/  iter1/ …
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from sokrates import jsonl, stage
+from sokrates.asking import Askers
+from sokrates.config import Config, DataConfig
+from sokrates.console import say, trace_progress
+from sokrates.errors import SokratesError
+from sokrates.evaluation import differences, evaluate, reference_rows
+from sokrates.generation import generate_traces, select
+from sokrates.metrics import Difference, Row, breakdown
+from sokrates.problems import Problem
+from sokrates.problems.generator import GeneratorSettings
+from sokrates.problems.labels import label_error
+from sokrates.problems.readers import read_problems
+from sokrates.problems.splits import generated_split, without
+from sokrates.report.table import differences_markdown, results_markdown
+from sokrates.traces.trace import Trace
+from sokrates.training.preferences import build_pairs
+from sokrates.training.stages import fine_tune, fitting, prefer
+from sokrates.verification.files import TRACES
+from sokrates.verification.validate import validated
+
+RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
+REPORT = "results.md"
+
+
+@dataclass
+class Results:
+    """What a run found: a row a stage, the reference rows, and the differences between stages."""
+
+    rows: list[Row] = field(default_factory=list)
+    references: list[Row] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+
+@dataclass
+class Splits:
+    """Problems to learn from, to sample in each iteration, and to evaluate on.
+
+    Those to evaluate on are in no other split. Generated ones share nothing at all; from a file, each iteration draws
+    again from the problems to learn from.
+    """
+
+    train: list[Problem]
+    iterations: list[list[Problem]]
+    evaluation: list[Problem]
+
+
+class Run:
+    """One run folder and its stages."""
+
+    def __init__(self, config: Config, askers: Askers) -> None:
+        self.config = config
+        self.askers = askers
+        self.root = Path(config.oak_loop.output)
+        self.results = Results()
+        self.timings: dict[str, float] = {}
+        self.traces_of: dict[str, list[Trace]] = {}
+        """The evaluation traces of each stage, for differences over the same problems."""
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
+        jsonl.write_json(self.root / TIMINGS, self.timings)
+
+    def begin(self) -> None:
+        """Claim the run folder. Errors: SokratesError where it was begun with another configuration."""
+        settings = self.config.model_dump(exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True})
+        stage.begin(self.root, settings, self.config)
+        if self.config.oak_loop.num_iterations and self.config.trace_generation.samples_per_problem < 2:
+            raise SokratesError(
+                "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
+            )
+        if self.config.oak_loop.num_iterations and self.config.trace_generation.temperature == 0:
+            raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
+
+    def splits(self) -> Splits:
+        """Make the splits, drop what two of them share, check the labels, and write them down."""
+        data = self.config.data
+        evaluation = _evaluation_problems(data)
+        train, sampled = _training_problems(data, self.config.oak_loop.num_iterations)
+        train, lost = without(train, evaluation)
+        taken = [*evaluation] if data.train_file else [*evaluation, *train]
+        iterations = []
+        for problems in sampled:
+            kept, dropped = without(problems, taken)
+            iterations.append(kept)
+            lost += dropped
+            if not data.train_file:
+                taken += kept
+        say(f"splits: {len(train)} to train on, {len(evaluation)} to evaluate on, {lost} collisions left out")
+        for problem in [*train, *evaluation]:
+            if error := label_error(problem):
+                say(f"label: {error}")
+        jsonl.write(self.root / "data" / "train.jsonl", train)
+        jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
+        for index, problems in enumerate(iterations, start=1):
+            jsonl.write(self.root / "data" / f"iter{index}.jsonl", problems)
+        return Splits(train, iterations, evaluation)
+
+    def gold(self, problems: Sequence[Problem]) -> list[Trace]:
+        """The verified gold traces of the training problems."""
+        results = list(validated(problems, max_steps=self.config.trace_generation.max_steps))
+        for done in results:
+            if done.unsolved:
+                say(f"no gold trace: {done.problem_id}: {done.unsolved}")
+        traces = [done.gold for done in results if done.gold]
+        jsonl.write(self.root / "data" / "gold.jsonl", traces)
+        return traces
+
+    def evaluate(self, name: str, model: str, problems: Sequence[Problem]) -> None:
+        """Add a stage's row: greedy on the evaluation problems."""
+        folder = self.root / "evaluation" / name
+        with self.timed("evaluate"), trace_progress(f"evaluate {name}", len(problems)) as on_trace:
+            asker = self.askers.get(model)
+            row = evaluate(problems, asker, name, folder, self.config, on_trace=on_trace)
+        self.results.rows.append(row)
+        self.traces_of[name] = list(jsonl.read(folder / TRACES, Trace))
+        jsonl.write_json(self.root / RESULTS, self.results.rows)
+
+    def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
+        """Fresh verified traces of an iteration's problems."""
+        generation = self.config.trace_generation.model_copy(
+            update={"seed": self.config.trace_generation.seed + index, "num_problems": 0}
+        )
+        folder = self.root / name / "traces"
+        total = len(problems) * generation.samples_per_problem
+        with self.timed("generate"), trace_progress(f"{name}: generate", total) as on_trace:
+            asker = self.askers.get(model)
+            generate_traces(problems, asker, generation, folder, self.config, on_trace=on_trace)
+        return list(jsonl.read(folder / TRACES, Trace))
+
+    def dpo(self, name: str, traces: Sequence[Trace], model: str) -> tuple[str, int] | None:
+        """One DPO round: the new adapter and its optimizer steps; None where the traces make no pairs."""
+        usable = fitting(traces, self.config.dpo.max_length)
+        pairs, summary = build_pairs(usable, self.config.preference_pairs)
+        jsonl.write(self.root / name / "pairs.jsonl", pairs)
+        jsonl.write_json(self.root / name / "pairs.json", summary)
+        say(f"{name}: {len(pairs)} preference pairs; {len(traces) - len(usable)} traces beyond dpo.max_length left out")
+        if not pairs:
+            return None
+        folder = self.root / name / "adapter"
+        self.askers.rest()
+        with self.timed("dpo"):
+            result = prefer(pairs, model, self.config, folder)
+        return str(folder), result.steps
+
+    def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
+        """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
+        config = self.config
+        if max_steps:
+            more = {"max_steps": max_steps, "early_stopping_patience": 0, "heldout_fraction": 0.0}
+            config = config.model_copy(update={"sft": config.sft.model_copy(update=more)})
+        folder = self.root / name
+        self.askers.rest()
+        with self.timed("sft"):
+            result = fine_tune(traces, model, config, folder)
+        say(f"{name}: {result.steps} steps on {result.examples} traces")
+        return str(folder)
+
+    def finish(self, problems: Sequence[Problem]) -> Results:
+        """Write down what was found; the run folder is whole from here on."""
+        self.results.references = reference_rows(problems)
+        compared = _comparisons(list(self.traces_of), self.config.oak_loop.baselines)
+        self.results.differences = differences(compared, self.traces_of, self.config.evaluation)
+        jsonl.write_json(self.root / RESULTS, self.results.rows)
+        jsonl.write_json(self.root / REFERENCES, self.results.references)
+        jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
+        with jsonl.atomic(self.root / REPORT) as file:
+            file.write(_report(self.results).encode())
+        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
+        return self.results
+
+
+def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
+    """Each stage of the loop with the one before it, its last with SFT, and each baseline with SFT and that last."""
+    loop = [stage for stage in stages if stage not in baselines]
+    pairs = list(pairwise(loop))
+    if len(loop) > 3:
+        pairs.append(("sft", loop[-1]))
+    return pairs + [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
+
+
+def _report(results: Results) -> str:
+    """The tables of a run as one Markdown page."""
+    parts = [
+        "# Results",
+        "Each stage greedily on the same unseen problems, in percent with 95% intervals.",
+        results_markdown([*results.rows, *results.references]),
+        "## Differences\n\nIn percentage points, paired over the same problems (bootstrap).",
+        differences_markdown(results.differences),
+    ]
+    for row in results.rows:
+        parts += [f"## {row.stage}, by label and by hops", results_markdown(breakdown(row))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _settings(data: DataConfig) -> GeneratorSettings:
+    return GeneratorSettings(
+        data.hops_min,
+        data.hops_max,
+        mix=(data.label_mix[0], data.label_mix[1], data.label_mix[2]),
+        entities=data.entities,
+        distractors=data.distractors,
+    )
+
+
+def _evaluation_problems(data: DataConfig) -> list[Problem]:
+    if data.eval_file:
+        problems = list(read_problems(data.eval_file))
+        return select(problems, min(data.eval_problems, len(problems)), data.seed)
+    return generated_split(data.eval_problems, _settings(data), data.seed, name="eval", reserved=True)
+
+
+def _training_problems(data: DataConfig, rounds: int) -> tuple[list[Problem], list[list[Problem]]]:
+    """Problems for SFT, and those of each iteration: new ones, or drawn again from the file."""
+    if data.train_file:
+        problems = list(read_problems(data.train_file))
+        size = min(data.loop_problems, len(problems))
+        train = select(problems, min(data.train_problems, len(problems)), data.seed)
+        return train, [select(problems, size, data.seed + index) for index in range(1, rounds + 1)]
+    settings = _settings(data)
+    train = generated_split(data.train_problems, settings, data.seed, name="train", reserved=False)
+    sampled = [
+        generated_split(data.loop_problems, settings, data.seed, name=f"iter{index}", reserved=False)
+        for index in range(1, rounds + 1)
+    ]
+    return train, sampled
