@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 
 from sokrates import config
 from sokrates.cli_options import given, options
-from sokrates.config import Config, DataConfig, DPOConfig, GenerationConfig, HardwareConfig, SFTConfig, dump, load
+from sokrates.config import (
+    BaselineName,
+    Config,
+    DataConfig,
+    DPOConfig,
+    GenerationConfig,
+    HardwareConfig,
+    SFTConfig,
+    dump,
+    load,
+)
 from sokrates.errors import SokratesError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -371,8 +382,9 @@ class TestOptions:
             options(SFTConfig, "lora")
 
 
-def test_the_baselines_differ_from_the_demo_in_what_they_add_alone():
-    demo, baselines = load(CONFIGS / "demo.yaml"), load(CONFIGS / "baselines.yaml")
-    assert baselines.oak_loop.baselines == ["sft+", "rft"]
-    assert baselines.model_copy(update={"oak_loop": demo.oak_loop}) == demo
-    assert baselines.oak_loop.num_iterations == demo.oak_loop.num_iterations
+@pytest.mark.parametrize(("name", "baselines"), [("baselines", ("sft+", "rft")), ("ablations", get_args(BaselineName))])
+def test_the_baselines_differ_from_the_demo_in_what_they_add_alone(name, baselines):
+    demo, more = load(CONFIGS / "demo.yaml"), load(CONFIGS / f"{name}.yaml")
+    assert more.oak_loop.baselines == list(baselines)
+    assert more.model_copy(update={"oak_loop": demo.oak_loop}) == demo
+    assert more.oak_loop.num_iterations == demo.oak_loop.num_iterations

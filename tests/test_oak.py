@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sokrates import jsonl, oak
 from sokrates.asking import Askers
-from sokrates.config import Config, load
+from sokrates.config import BaselineName, Config, load
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
 from sokrates.run import Run, _evaluation_problems
@@ -28,7 +29,8 @@ SMALL = [
     "sft.heldout_fraction=0.2",
     "dpo.learning_rate=1e-4",
     "oak_loop.num_iterations=1",
-    "oak_loop.baselines=[sft+, rft]",
+    "oak_loop.baselines=[sft+, rft, label, published, actions, example, vote, guided]",
+    "oak_loop.votes=2",
 ]
 
 
@@ -53,7 +55,7 @@ def rows(folder: Path) -> list[dict]:
 def test_the_whole_loop_and_going_on(tmp_path):
     folder = tmp_path / "run"
     oak.run(config(folder))
-    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", "sft+", "rft"]
+    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", *get_args(BaselineName)]
     for row in rows(folder):
         assert row["n"] == 4
         assert {"accuracy", "step_validity", "trace_validity", "entailed_rate", "published_rate"} <= row.keys()

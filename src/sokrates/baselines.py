@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sokrates.config import BaselineName
+from sokrates.config import BaselineName, Signal
+from sokrates.problems import Problem
 from sokrates.run import Run, Splits
+from sokrates.traces.building import build_trace
+from sokrates.traces.text import render
 from sokrates.traces.trace import Trace
 from sokrates.training.stages import fitting
 
@@ -25,11 +28,19 @@ class Loop:
     last: str
     steps: int
 
+    @property
+    def unseen(self) -> list[Problem]:
+        """The problems that every row is about."""
+        return self.splits.evaluation
+
+
+Baseline = Callable[[Run, Loop], None]
+
 
 def _sft_plus(this: Run, loop: Loop) -> None:
     """SFT's adapter trained on for as many steps as DPO took, on gold traces: is it only the extra training?"""
     adapter = this.sft("sft+", loop.gold, loop.start, max_steps=max(1, loop.steps))
-    this.evaluate("sft+", adapter, loop.splits.evaluation)
+    this.evaluate("sft+", adapter, loop.unseen)
 
 
 def _rft(this: Run, loop: Loop) -> None:
@@ -42,7 +53,7 @@ def _rft(this: Run, loop: Loop) -> None:
         best = _best(fitting(traces, this.config.sft.max_length))
         if best:
             model = this.sft(f"{name}/adapter", best, model, max_steps=max(1, loop.steps // rounds))
-    this.evaluate("rft", model, loop.splits.evaluation)
+    this.evaluate("rft", model, loop.unseen)
 
 
 def _best(traces: Sequence[Trace]) -> list[Trace]:
@@ -51,4 +62,56 @@ def _best(traces: Sequence[Trace]) -> list[Trace]:
     return list(kept.values())
 
 
-BASELINES: dict[BaselineName, Callable[[Run, Loop], None]] = {"sft+": _sft_plus, "rft": _rft}
+def _other_signal(signal: Signal) -> Baseline:
+    """The loop again from SFT's adapter, its pairs made by another signal."""
+
+    def baseline(this: Run, loop: Loop) -> None:
+        model = loop.start
+        for index, problems in enumerate(loop.splits.iterations, start=1):
+            name = f"{signal}/iter{index}"
+            traces = this.sample("iter1" if index == 1 else name, model, problems, index)  # as above
+            trained = this.dpo(name, traces, model, signal)
+            if trained is None:
+                break
+            model, _ = trained
+        this.evaluate(signal, model, loop.unseen)
+
+    return baseline
+
+
+def _actions(this: Run, loop: Loop) -> None:
+    """SFT on gold traces without their thoughts: what the words are good for. None of its steps states a claim."""
+    this.evaluate("actions", this.sft("actions", [_bare(trace) for trace in loop.gold], this.config.model), loop.unseen)
+
+
+def _bare(trace: Trace) -> Trace:
+    assert trace.final_answer is not None
+    bare = render([("", step.action) for step in trace.steps], trace.final_answer)
+    return build_trace(trace.problem(), bare)
+
+
+def _example(this: Run, loop: Loop) -> None:
+    """The base model, shown a worked example."""
+    this.evaluate("example", this.config.model, loop.unseen, example=True)
+
+
+def _vote(this: Run, loop: Loop) -> None:
+    """SFT's adapter, several samples a problem: what more computation at test time gives in place of training."""
+    this.evaluate("vote", loop.start, loop.unseen, votes=this.config.oak_loop.votes)
+
+
+def _guided(this: Run, loop: Loop) -> None:
+    """The last adapter, allowed only actions that are valid."""
+    this.evaluate("guided", loop.last, loop.unseen, guide="solver")
+
+
+BASELINES: dict[BaselineName, Baseline] = {
+    "sft+": _sft_plus,
+    "rft": _rft,
+    "label": _other_signal("label"),
+    "published": _other_signal("published"),
+    "actions": _actions,
+    "example": _example,
+    "vote": _vote,
+    "guided": _guided,
+}

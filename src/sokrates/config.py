@@ -20,7 +20,8 @@ from sokrates.errors import SokratesError
 DType = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal["auto", "transformers", "vllm", "ray"]
 GuideName = Literal["none", "grammar", "solver", "random"]
-BaselineName = Literal["sft+", "rft"]
+BaselineName = Literal["sft+", "rft", "label", "published", "actions", "example", "vote", "guided"]
+Signal = Literal["verified", "label", "published"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 LARGEST_SEED = 2**32 - 1  # NumPy refuses a larger one
 
@@ -213,7 +214,7 @@ class PairsConfig(Section):
     all_valid_bonus: float = Field(default=0.5, ge=0, description="Score for a trace that is valid as a whole.")
     min_gap: float = Field(default=0.1, ge=0, description="Least difference of score between chosen and rejected.")
     max_pairs_per_problem: int = Field(default=2, ge=1, description="Most pairs from one problem.")
-    signal: Literal["verified", "label", "published"] = Field(
+    signal: Signal = Field(
         default="verified",
         description="What makes a trace better: verified steps; for ablations the answer alone, or steps by the weak "
         "published rule.",
@@ -283,8 +284,12 @@ class LoopConfig(Section):
     num_iterations: int = Field(default=2, ge=0, description="Rounds after SFT.")
     baselines: list[BaselineName] = Field(
         default=[],
-        description="Extra rows: sft+ (as many more steps on gold traces), rft (SFT on the verified samples).",
+        description="Extra rows: sft+ (as many more steps on gold traces), rft (SFT on the verified samples), label "
+        "and published (pairs by the answer alone, and by the weak published rule), actions (SFT without thoughts), "
+        "example (the base model shown a worked example), vote (SFT, samples vote on the answer), guided (the last "
+        "adapter under the solver guide).",
     )
+    votes: int = Field(default=8, ge=2, description="Samples that vote on each answer in the baseline vote.")
 
     @field_validator("baselines")
     @classmethod

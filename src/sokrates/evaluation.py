@@ -1,11 +1,13 @@
 """The evaluation stage: a model on problems it has not seen, measured with intervals.
 
-Contract: each problem is asked once, greedily unless configured otherwise; the folder gets the verified traces, their
-summary, and `results.json` with the one row. Differences between stages are paired over the same problems.
+Contract: each problem is asked once, greedily unless configured otherwise, or several times and its samples vote; the
+folder gets the verified traces, their summary, and `results.json` with the one row, over one trace a problem.
+Differences between stages are paired over the same problems.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,9 +35,11 @@ def evaluate(
     output: Path,
     config: Config,
     *,
+    votes: int = 1,
     on_trace: OnTrace | None = None,
 ) -> Row:
-    """The row of one model on these problems.
+    """The row of one model on these problems. With `votes` above 1 so many samples, drawn at the temperature of
+    generation, vote on each answer.
 
     Errors: as `generate_traces`; SokratesError for a problem without a label.
     """
@@ -46,12 +50,32 @@ def evaluate(
             if unlabelled
             else "no problems to evaluate on; expected at least one"
         )
-    once = {"samples_per_problem": 1, "num_problems": 0, "temperature": config.evaluation.temperature}
-    generation = config.trace_generation.model_copy(update=once)
+    temperature = config.evaluation.temperature if votes == 1 else config.trace_generation.temperature
+    asked = {"samples_per_problem": votes, "num_problems": 0, "temperature": temperature}
+    generation = config.trace_generation.model_copy(update=asked)
     generate_traces(problems, asker, generation, output, config, on_trace=on_trace)
-    row = metrics.stage_row(stage, jsonl.read(output / TRACES, Trace))
+    row = metrics.stage_row(stage, measured(output))
     jsonl.write_json(output / RESULTS, [row])
     return row
+
+
+def measured(output: Path) -> list[Trace]:
+    """The traces of an evaluation that its row is about: one a problem, which the samples voted for where there are
+    several."""
+    samples: dict[str, list[Trace]] = {}
+    for trace in jsonl.read(output / TRACES, Trace):
+        samples.setdefault(trace.problem_id, []).append(trace)
+    return [vote(group) for group in samples.values()]
+
+
+def vote(samples: Sequence[Trace]) -> Trace:
+    """The first sample with the answer that most have (self-consistency, Wang et al. 2022, arXiv 2203.11171); a sample
+    without an answer does not vote, and of answers with as many votes the one that came first is taken."""
+    votes = Counter(trace.final_answer for trace in samples if trace.final_answer is not None)
+    if not votes:
+        return samples[0]
+    winner = votes.most_common(1)[0][0]
+    return next(trace for trace in samples if trace.final_answer == winner)
 
 
 def reference_rows(problems: Sequence[Problem]) -> list[Row]:

@@ -19,13 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from sokrates import jsonl, stage
 from sokrates.asking import Askers
-from sokrates.config import Config, DataConfig
+from sokrates.config import Config, DataConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
-from sokrates.evaluation import differences, evaluate, reference_rows
+from sokrates.evaluation import differences, evaluate, measured, reference_rows
 from sokrates.generation import generate_traces, select
 from sokrates.metrics import Difference, Row, breakdown
 from sokrates.problems import Problem
@@ -130,14 +133,27 @@ class Run:
         jsonl.write(self.root / "data" / "gold.jsonl", traces)
         return traces
 
-    def evaluate(self, name: str, model: str, problems: Sequence[Problem]) -> None:
-        """Add a stage's row: greedy on the evaluation problems."""
+    def evaluate(
+        self,
+        name: str,
+        model: str,
+        problems: Sequence[Problem],
+        *,
+        votes: int = 1,
+        guide: GuideName | None = None,
+        example: bool = False,
+    ) -> None:
+        """Add a stage's row: greedy on the evaluation problems, or by so many `votes`; under a `guide` other than the
+        configured one, and with a worked `example` in the prompt, where they are given."""
         folder = self.root / "evaluation" / name
-        with self.timed("evaluate"), trace_progress(f"evaluate {name}", len(problems)) as on_trace:
+        config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
+        with self.timed("evaluate"), trace_progress(f"evaluate {name}", votes * len(problems)) as on_trace:
             asker = self.askers.get(model)
-            row = evaluate(problems, asker, name, folder, self.config, on_trace=on_trace)
+            if example:
+                asker = msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
+            row = evaluate(problems, asker, name, folder, config, votes=votes, on_trace=on_trace)
         self.results.rows.append(row)
-        self.traces_of[name] = list(jsonl.read(folder / TRACES, Trace))
+        self.traces_of[name] = measured(folder)
         jsonl.write_json(self.root / RESULTS, self.results.rows)
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
@@ -152,10 +168,14 @@ class Run:
             generate_traces(problems, asker, generation, folder, self.config, on_trace=on_trace)
         return list(jsonl.read(folder / TRACES, Trace))
 
-    def dpo(self, name: str, traces: Sequence[Trace], model: str) -> tuple[str, int] | None:
-        """One DPO round: the new adapter and its optimizer steps; None where the traces make no pairs."""
+    def dpo(
+        self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
+    ) -> tuple[str, int] | None:
+        """One DPO round, by another preference `signal` than the configured one where it is given: the new adapter and
+        its optimizer steps; None where the traces make no pairs."""
         usable = fitting(traces, self.config.dpo.max_length)
-        pairs, summary = build_pairs(usable, self.config.preference_pairs)
+        config = _changed(self.config, "preference_pairs", signal=signal) if signal else self.config
+        pairs, summary = build_pairs(usable, config.preference_pairs)
         jsonl.write(self.root / name / "pairs.jsonl", pairs)
         jsonl.write_json(self.root / name / "pairs.json", summary)
         say(f"{name}: {len(pairs)} preference pairs; {len(traces) - len(usable)} traces beyond dpo.max_length left out")
@@ -164,15 +184,14 @@ class Run:
         folder = self.root / name / "adapter"
         self.askers.rest()
         with self.timed("dpo"):
-            result = prefer(pairs, model, self.config, folder)
+            result = prefer(pairs, model, config, folder)
         return str(folder), result.steps
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
         """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
         config = self.config
         if max_steps:
-            more = {"max_steps": max_steps, "early_stopping_patience": 0, "heldout_fraction": 0.0}
-            config = config.model_copy(update={"sft": config.sft.model_copy(update=more)})
+            config = _changed(config, "sft", max_steps=max_steps, early_stopping_patience=0, heldout_fraction=0.0)
         folder = self.root / name
         self.askers.rest()
         with self.timed("sft"):
@@ -192,6 +211,11 @@ class Run:
             file.write(_report(self.results).encode())
         jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
         return self.results
+
+
+def _changed(config: Config, section: str, **changes: Any) -> Config:
+    """The configuration with some settings of a section changed."""
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=changes)})
 
 
 def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:

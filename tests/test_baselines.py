@@ -1,0 +1,21 @@
+"""Baselines: what those that change the data learn from. That each of them runs is the loop's own test."""
+
+from __future__ import annotations
+
+from sokrates.baselines import _bare
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.traces.building import build_trace
+from sokrates.traces.gold import gold_completion
+from sokrates.verification.verify import verify
+
+
+def test_a_trace_without_thoughts_has_the_same_valid_actions_and_no_claim():
+    for problem in generate(6, GeneratorSettings(1, 3), seed=2):
+        gold = verify(build_trace(problem, gold_completion(problem)))
+        bare = verify(_bare(gold))
+        assert [(s.option_type, s.option_args) for s in bare.steps] == [
+            (s.option_type, s.option_args) for s in gold.steps
+        ]
+        assert {step.thought for step in bare.steps} == {""}
+        assert all(step.action_valid for step in bare.steps) and bare.final_answer == gold.final_answer
+        assert bare.claims_missing == len(gold.steps) - 1
