@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -83,13 +85,57 @@ def test_the_whole_loop_and_going_on(tmp_path):
     assert rows(folder) == results
 
 
-def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
+def test_a_run_folder_of_another_configuration(tmp_path):
     folder = tmp_path / "run"
-    new_run(folder).begin()
-    new_run(folder, "dpo.beta=0.2").begin()  # nothing was done in it yet
-    (folder / "data").mkdir()
-    with pytest.raises(SokratesError, match=r"begun with other settings \(dpo.beta was 0.2, is 0.1\)"):
-        new_run(folder).begin()
+    asked: list[list[str]] = []
+
+    def refuse(changes, parts):
+        asked.append([*changes, *(part.relative_to(folder).as_posix() for part in parts)])
+        return False
+
+    with new_run(folder, "dpo.beta=0.2").begun(refuse):
+        pass
+    with new_run(folder, "trace_generation.max_batch=7").begun(refuse):  # nothing there could be stale
+        pass
+    for part in ("data", "sft", "iter1/traces", "iter1/adapter", "evaluation/sft", "evaluation/iter1"):
+        (folder / part).mkdir(parents=True)
+    (folder / "summary.json").write_text("{}")
+    with (
+        pytest.raises(SokratesError, match=r"dpo.beta was 0.1, is 0.2.* again: evaluation/iter1, iter1/adapter"),
+        new_run(folder, "dpo.beta=0.2").begun(refuse),
+    ):
+        pass
+    assert asked == [["dpo.beta was 0.1, is 0.2", "evaluation/iter1", "iter1/adapter"]]
+    assert (folder / "iter1/adapter").is_dir() and (folder / "summary.json").is_file()
+    with new_run(folder, "dpo.beta=0.2").begun(lambda changes, parts: True):
+        assert {path.name for path in folder.rglob("*") if path.is_dir()} == {
+            "data",
+            "sft",
+            "iter1",
+            "traces",
+            "evaluation",
+        }
+    assert not (folder / "summary.json").exists()
+    with new_run(folder, "dpo.beta=0.2").begun(refuse):
+        pass
+
+
+def test_a_run_folder_is_for_one_process(tmp_path):
+    code = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
+    code += "; print(1, flush=True); input()"
+    (tmp_path / "run").mkdir()
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run" / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout.readline()
+        with pytest.raises(SokratesError, match="run: another process is at work in it"):
+            oak.run(config(tmp_path / "run"))
+    finally:
+        other.kill()
+        other.wait()
+    with new_run(tmp_path / "run").begun(oak.keep):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -98,7 +144,7 @@ def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
 )
 def test_sampling_that_can_make_no_pairs_is_refused(tmp_path, override, message):
     with pytest.raises(SokratesError, match=message):
-        new_run(tmp_path / "run", override).begin()
+        oak.run(config(tmp_path / "run", override))
 
 
 def test_a_loop_whose_traces_make_no_pairs_ends_with_its_tables(tmp_path):

@@ -42,6 +42,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FORMATS = ["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 
+_REDO = click.option("--redo", is_flag=True, help="Make again, unasked, what changed settings would make otherwise.")
+
+
 class Program(click.Group):
     """Turns the project's errors into a message and exit status 2; commands are listed in the order of the pipeline."""
 
@@ -521,20 +524,24 @@ def options_() -> None:
 @main.command()
 @options(LoopConfig, "output", "num_iterations")
 @click.option("--model", help="embedded, a hub name, or a model folder.")
+@_REDO
 @configured
-def loop(**params: Any) -> None:
+def loop(redo: bool, **params: Any) -> None:
     """Run SFT and then the loop: generate, verify, pair, train, evaluate, again and again. Goes on where it stopped.
+
+    Where the folder was begun with other settings, it says which parts would come out differently, and asks.
 
     \b
     sokrates loop --config configs/training.yaml --output outputs/oak oak_loop.num_iterations=3
     """
-    _run_loop(resolve(params, "", "oak_loop"))
+    _run_loop(resolve(params, "", "oak_loop"), redo)
 
 
 @main.command()
 @options(LoopConfig, "output")
+@_REDO
 @configured
-def demo(**params: Any) -> None:
+def demo(redo: bool, **params: Any) -> None:
     """Run the whole loop on a CPU with the embedded model, in minutes.
 
     \b
@@ -542,7 +549,7 @@ def demo(**params: Any) -> None:
     sokrates demo oak_loop.num_iterations=3 data.loop_problems=400
     """
     params["config_file"] = params["config_file"] or _demo_config()
-    _run_loop(resolve(params, "oak_loop"))
+    _run_loop(resolve(params, "oak_loop"), redo)
 
 
 @main.command()
@@ -565,7 +572,7 @@ def pretrain(**params: Any) -> None:
     say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
 
 
-def _run_loop(config: Config) -> None:
+def _run_loop(config: Config, redo: bool) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     from sokrates.oak import run
@@ -575,10 +582,19 @@ def _run_loop(config: Config) -> None:
     _use_threads(config)
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")
-    results = run(config)
+    results = run(config, lambda changes, parts: redo or _agreed(changes, parts))
     print_table(results_table([*results.rows, *results.references]))
     print_table(differences_table(results.differences))
     say(f"run folder: {config.oak_loop.output}")
+
+
+def _agreed(changes: Sequence[str], parts: Sequence[Path]) -> bool:
+    """Whether a person who sits there says that parts of a run may be made again."""
+    if not sys.stdin.isatty():
+        return False
+    say(f"changed: {'; '.join(changes)}")
+    say(f"to be made again: {', '.join(map(str, parts))}")
+    return click.confirm("Remove them and go on?", err=True)
 
 
 def _demo_config() -> Path:

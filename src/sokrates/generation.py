@@ -36,7 +36,7 @@ JOURNAL = "journal.jsonl"
 OnTrace = Callable[[Trace], Any]
 
 _PARTS = ("load", "generate", "verify", "write")
-_HOW_RUN = {
+HOW_RUN = {
     *("engine", "max_batch", "batch_tokens", "num_problems", "tensor_parallel_size", "gpu_memory", "max_lora_rank"),
     *("replicas", "address"),
 }
@@ -142,7 +142,7 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
 def _settings(problems: Sequence[Problem], asker: Asker, generation: GenerationConfig) -> dict[str, Any]:
     """What the traces depend on; how they are batched is left out, so that a smaller batch can go on."""
     return {
-        "generation": generation.model_dump(exclude=_HOW_RUN),
+        "generation": generation.model_dump(exclude=HOW_RUN),
         "style": msgspec.to_builtins(asker.style),
         "model": asker.model,
         "weights": asker.weights,

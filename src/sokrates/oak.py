@@ -5,22 +5,31 @@ Contract: what is done is written in the run folder (`run`). A loop that was kil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from sokrates.asking import Askers
 from sokrates.baselines import BASELINES, Loop
 from sokrates.config import Config
 from sokrates.console import say
-from sokrates.run import Results, Run
+from sokrates.run import Agree, Results, Run
 
 
-def run(config: Config) -> Results:
-    """The whole loop; see the module's contract."""
+def keep(changes: Sequence[str], parts: Sequence[Path]) -> bool:
+    """Agree to nothing being removed."""
+    return False
+
+
+def run(config: Config, agree: Agree = keep) -> Results:
+    """The whole loop; see the module's contract. `agree`, errors: as `Run.begun`."""
     with Askers(config, rank=config.sft.lora.r) as askers:
-        return _run(Run(config, askers))
+        this = Run(config, askers)
+        with this.begun(agree):
+            return _run(this)
 
 
 def _run(this: Run) -> Results:
     config = this.config
-    this.begin()
     with this.timed("data"):
         splits = this.splits()
         gold = this.gold(splits.train)

@@ -13,8 +13,9 @@ that was done is not done again, one that was killed goes on. It does not know i
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from sokrates import jsonl, stage
 from sokrates.asking import Askers
@@ -29,7 +31,7 @@ from sokrates.config import Config, DataConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
 from sokrates.evaluation import differences, evaluate, measured, reference_rows
-from sokrates.generation import generate_traces, select
+from sokrates.generation import HOW_RUN, generate_traces, select
 from sokrates.metrics import Difference, Row, breakdown
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
@@ -37,6 +39,7 @@ from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
 from sokrates.report.table import differences_markdown, results_markdown
+from sokrates.stale import stale
 from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
@@ -45,6 +48,10 @@ from sokrates.verification.validate import validated
 
 RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
 REPORT = "results.md"
+LOCK = ".lock"
+
+Agree = Callable[[Sequence[str], Sequence[Path]], bool]
+"""Whether parts of a run folder may be removed, given what was changed and the parts."""
 
 
 @dataclass
@@ -88,19 +95,59 @@ class Run:
         self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
         jsonl.write_json(self.root / TIMINGS, self.timings)
 
-    def begin(self) -> None:
-        """Claim the run folder. Errors: SokratesError where it was begun with another configuration."""
-        settings = self.config.model_dump(exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True})
-        stage.begin(self.root, settings, self.config)
-        if self.config.oak_loop.num_iterations and self.config.trace_generation.samples_per_problem < 2:
+    @contextmanager
+    def begun(self, agree: Agree) -> Iterator[None]:
+        """Claim the run folder for this process alone, as one of this configuration.
+
+        Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
+        SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
+        """
+        self._check()
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / LOCK, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise SokratesError(f"{self.root}: another process is at work in it; wait for it or end it first") from None
+        try:
+            self._claim(agree)
+            yield
+        finally:
+            lock.release()
+
+    def _check(self) -> None:
+        generation = self.config.trace_generation
+        if self.config.oak_loop.num_iterations and generation.samples_per_problem < 2:
             raise SokratesError(
                 "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
             )
-        if self.config.oak_loop.num_iterations and self.config.trace_generation.temperature == 0:
+        if self.config.oak_loop.num_iterations and generation.temperature == 0:
             raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
 
+    def _claim(self, agree: Agree) -> None:
+        settings = self.config.model_dump(
+            exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True, "trace_generation": HOW_RUN}
+        )
+        if changed := stage.changes(self.root, settings):
+            parts = stale(self.root, changed)
+            if parts and not agree(list(changed.values()), parts):
+                named = ", ".join(part.relative_to(self.root).as_posix() for part in parts)
+                raise SokratesError(
+                    f"{self.root}: begun with other settings ({'; '.join(changed.values())}), by which these parts "
+                    f"would have to be made again: {named}. Give --redo to do so, or another --output to keep them"
+                )
+            for part in parts:
+                say(f"removed: {part}")
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            stage.begin_anew(self.root, settings, self.config)
+        stage.begin(self.root, settings, self.config)
+
     def splits(self) -> Splits:
-        """Make the splits, drop what two of them share, check the labels, and write them down."""
+        """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
+        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *self._iterations())]
+        if all(file.is_file() for file in files):
+            train, evaluation, *iterations = (list(jsonl.read(file, Problem)) for file in files)
+            return Splits(train, iterations, evaluation)
         data = self.config.data
         evaluation = _evaluation_problems(data)
         train, sampled = _training_problems(data, self.config.oak_loop.num_iterations)
@@ -119,18 +166,24 @@ class Run:
                 say(f"label: {error}")
         jsonl.write(self.root / "data" / "train.jsonl", train)
         jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
-        for index, problems in enumerate(iterations, start=1):
-            jsonl.write(self.root / "data" / f"iter{index}.jsonl", problems)
+        for name, problems in zip(self._iterations(), iterations, strict=True):
+            jsonl.write(self.root / "data" / f"{name}.jsonl", problems)
         return Splits(train, iterations, evaluation)
+
+    def _iterations(self) -> list[str]:
+        return [f"iter{index}" for index in range(1, self.config.oak_loop.num_iterations + 1)]
 
     def gold(self, problems: Sequence[Problem]) -> list[Trace]:
         """The verified gold traces of the training problems."""
+        file = self.root / "data" / "gold.jsonl"
+        if file.is_file():
+            return list(jsonl.read(file, Trace))
         results = list(validated(problems, max_steps=self.config.trace_generation.max_steps))
         for done in results:
             if done.unsolved:
                 say(f"no gold trace: {done.problem_id}: {done.unsolved}")
         traces = [done.gold for done in results if done.gold]
-        jsonl.write(self.root / "data" / "gold.jsonl", traces)
+        jsonl.write(file, traces)
         return traces
 
     def evaluate(

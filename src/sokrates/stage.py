@@ -29,8 +29,9 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
     earlier = jsonl.read_json(output / STAGE) if (output / STAGE).is_file() else None
     if earlier != wanted:
         if earlier is not None and not _is_empty(output):
+            differing = "; ".join(_changed(earlier, wanted).values())
             raise SokratesError(
-                f"{output}: begun with other settings ({_changes(earlier, wanted)}); give another --output or remove it"
+                f"{output}: begun with other settings ({differing}); give another --output or remove it"
             )
         if earlier is None and (output / SUMMARY).is_file():
             raise SokratesError(f"{output}: holds the result of something else; give another --output")
@@ -43,15 +44,31 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
     return (output / SUMMARY).is_file()
 
 
+def changes(output: Path, settings: dict[str, Any]) -> dict[str, str]:
+    """The settings that differ from those a folder was begun with: what each was and is, by its dotted name."""
+    if not (output / STAGE).is_file():
+        return {}
+    wanted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return _changed(jsonl.read_json(output / STAGE), wanted)
+
+
+def begin_anew(output: Path, settings: dict[str, Any], config: Config) -> None:
+    """Let a folder, whose content that is stale was removed, be one that was begun with these settings."""
+    (output / SUMMARY).unlink(missing_ok=True)
+    with jsonl.atomic(output / CONFIG) as file:
+        file.write(dump(config).encode())
+    jsonl.write_json(output / STAGE, settings)
+
+
 def _is_empty(output: Path) -> bool:
     return {path.name for path in output.iterdir()} <= {STAGE, CONFIG}
 
 
-def _changes(earlier: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
     """The settings that differ, by their dotted names, each with what it was and what it is."""
     before, after = dict(_flat(earlier)), dict(_flat(wanted))
     keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-    return "; ".join(f"{key} was {before.get(key)}, is {after.get(key)}" for key in keys)
+    return {key: f"{key} was {before.get(key)}, is {after.get(key)}" for key in keys}
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
