@@ -68,10 +68,7 @@ def test_guards(load, start, tokenizer, pairs, tmp_path):
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved and all(".default." in name for name in moved)
     assert any("lora_B" in name for name in moved)
-    reference = {name: tensor for name, tensor in after.items() if ".ref." in name}
-    assert reference and all(
-        torch.equal(reference[name], before[name.replace(".ref.", ".default.")]) for name in reference
-    )
+    assert after.keys() == before.keys()  # no copy of the adapter is held
     loaded = load(tmp_path / "out", trainable=False)
     assert torch.allclose(logits(loaded), logits(model), atol=1e-6)
     assert (logits(loaded) - logits(load(start))).abs().max() > 1e-2

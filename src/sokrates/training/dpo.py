@@ -1,8 +1,9 @@
 """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) of the adapter that SFT made.
 
-Contract: the way `continue`: the adapter `default` is trained on, and its frozen copy, which TRL makes of an adapter
-under that name, is the reference; so the loss at the first step is ln 2. Base weights do not move, nothing is merged.
-It knows token ids, not problems or traces.
+Contract: the adapter `default` is trained on (`continue`), or frozen with a new one on top of it (`stack`). Either way
+the reference is the model as it is before the first update, scored once; so the loss at the first step is ln 2, and no
+copy is held. Base weights do not move, nothing is merged, and the folder that is written holds one adapter. It knows
+token ids, not problems or traces.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 
 import datasets
 import msgspec
+import torch
 import trl
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, TrainerState
 
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters
+from sokrates.training import adapters, reference, stacking
 from sokrates.training.data import PairIds, check_pairs
 from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
 
@@ -55,6 +57,10 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Of this process: a resumed training does not count what came before."""
     resumed_at_step: int
+    reference: str
+    """Where the reference's log-probabilities are from."""
+    reference_seconds: float
+    """To compute or to read them, within `seconds`."""
     history: list[Progress]
     fingerprint: str
 
@@ -78,6 +84,26 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         metrics["tokens/chosen"].append(self.accelerator.gather(chosen).mean().item())
         metrics["tokens/rejected"].append(self.accelerator.gather(rejected).mean().item())
         return super()._compute_loss(model, inputs, return_outputs)
+
+    def score(self, indices: Sequence[int]) -> reference.Scores:
+        """The log-probabilities of pairs under the model as it is now, with what training computes them."""
+        inputs = self._prepare_inputs(self.data_collator([self.train_dataset[index] for index in indices]))
+        mask = inputs.pop("completion_mask")
+        labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+        training = self.model.training
+        self.model.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            log_probs = self.model(**inputs, use_cache=False, labels=labels, fused_lm_head=True).log_probs
+        self.model.train(training)
+        chosen, rejected = log_probs.float().sum(dim=1).chunk(2)
+        return chosen, rejected
+
+    def use(self, found: reference.Reference) -> None:
+        """Take the reference's log-probabilities from these instead of computing them at every step."""
+        columns = {"ref_chosen_logps": found.chosen, "ref_rejected_logps": found.rejected}
+        for name, values in columns.items():
+            self.train_dataset = self.train_dataset.add_column(name, values)
+        self.precompute_ref_logps = True
 
 
 def train_dpo(
@@ -107,9 +133,15 @@ def train_dpo(
     identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
     if resume and (done := adapters.finished(output, identity, DPOResult)):
         return done
+    reference_key = reference.key(model, base_name, pairs)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
+    if config.adapter_mode == "stack":
+        stacking.stack(model, config.lora, config.seed)
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
+    file = reference.path(output, reference_key)
+    found = reference.log_probabilities(pairs, trainer.score, model.dtype, file, reference_key, progress=progress)
+    trainer.use(found)
     checkpoint = adapters.last_checkpoint(staging)
     run(trainer, checkpoint, progress=progress)
     history = _history(trainer.state)
@@ -122,9 +154,12 @@ def train_dpo(
         loss_at_end=history[-1].loss,
         seconds=round(time.perf_counter() - start, 3),
         resumed_at_step=adapters.step(checkpoint) if checkpoint else 0,
+        reference=found.origin,
+        reference_seconds=found.seconds,
         history=history,
         fingerprint=identity,
     )
+    stacking.flatten(trainer.accelerator.unwrap_model(trainer.model))
     adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
     return result
 
@@ -136,7 +171,7 @@ def make_trainer(
     config: DPOConfig,
     staging: Path,
 ) -> DPOTrainer:
-    """TRL's trainer for these pairs, ready to train; `model` carries the reference from now on, as adapter `ref`."""
+    """TRL's trainer for these pairs, ready to be given its reference and to train."""
     args = trl.DPOConfig(
         **arguments(model, staging),
         save_strategy="epoch",
@@ -153,7 +188,10 @@ def make_trainer(
         seed=config.seed,
     )
     with no_dataset_bars():
-        return DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+        trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+    model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
+    stacking.activate(model)
+    return trainer
 
 
 def _columns(pairs: Sequence[PairIds]) -> datasets.Dataset:
