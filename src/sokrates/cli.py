@@ -441,7 +441,7 @@ def pairs(**params: Any) -> None:
 @click.option("--pairs", "pairs_file", type=_FILE, help="Or preference pairs, as pairs writes them.")
 @click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
-@options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "seed")
+@options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "adapter_mode", "seed")
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -469,7 +469,7 @@ def dpo(**params: Any) -> None:
     result = prefer(found, config.model, config, params["output"])
     say(
         f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "
-        f"adapter in {params['output']}"
+        f"reference {result.reference}; adapter in {params['output']}"
     )
 
 
