@@ -190,7 +190,6 @@ def make_trainer(
     with no_dataset_bars():
         trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
     model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
-    stacking.activate(model)
     return trainer
 
 

@@ -42,18 +42,9 @@ def stack(model: PeftModel, lora: LoraConfig, seed: int) -> None:
             task_type="CAUSAL_LM",
         ),
     )
-    activate(model)
-
-
-def activate(model: PeftModel) -> None:
-    """Make both adapters work and the upper one alone learn; PEFT undoes this where another adapter is added.
-
-    The upper one comes first: a checkpoint is loaded into the first active adapter. A model with one adapter is left
-    as it is.
-    """
-    if BELOW in model.peft_config:
-        model.base_model.set_adapter([ADAPTER, BELOW])
-        model.set_requires_grad(BELOW, False)
+    # The one that learns comes first: there a checkpoint is loaded into. PEFT makes both ask for gradients.
+    model.base_model.set_adapter([ADAPTER, BELOW])
+    model.set_requires_grad(BELOW, False)
 
 
 def flatten(model: PeftModel) -> None:
