@@ -260,3 +260,18 @@ def test_stacked_adapters_may_be_on_other_layers(new_base, tokenizer, pairs, tmp
     loaded = PeftModel.from_pretrained(new_base(), tmp_path / "out")
     assert sorted(loaded.peft_config["default"].target_modules) == ["down_proj", "q_proj", "v_proj"]
     assert torch.allclose(logits(loaded), logits(model), atol=1e-5)
+
+
+def test_shared_prompts_leave_the_losses_as_they_are(load, start, tokenizer, pairs, tmp_path, mode):
+    def train(share):
+        settings = config(num_epochs=2, share_prompts=share, adapter_mode=mode)
+        output = tmp_path / str(share) / "out"  # no reference in common
+        return train_dpo(load(start), tokenizer, pairs, settings, output, base_name="tiny", progress=False)
+
+    shared, apart = train(True), train(False)
+    assert shared.shared_prompts and not apart.shared_prompts
+    assert shared.reference.startswith("computed") and apart.reference.startswith("computed")
+    for one, other in zip(shared.history, apart.history, strict=True):
+        assert one.loss == pytest.approx(other.loss, abs=1e-4)
+        assert one.rejected_logp_per_token == pytest.approx(other.rejected_logp_per_token, abs=1e-3)
+    assert apart.loss_at_end < apart.loss_at_start - 0.02

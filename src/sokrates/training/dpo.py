@@ -24,7 +24,9 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
 from sokrates.training import adapters, reference, stacking
+from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
+from sokrates.training.shared import SharedPrefix, sharable
 from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
 
 
@@ -63,10 +65,15 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     """To compute or to read them, within `seconds`."""
     history: list[Progress]
     fingerprint: str
+    shared_prompts: bool
+    """Whether a prompt was computed once for both its completions."""
+    attention: Attention
 
 
 class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
     """TRL's trainer on pairs of token ids. TRL's own preparation takes text only, so it is left out."""
+
+    shares_prompts = False
 
     def _prepare_dataset(self, dataset: datasets.Dataset, *args: Any, **kwargs: Any) -> datasets.Dataset:
         return dataset
@@ -83,7 +90,7 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         metrics = self._metrics["train" if self.model.training else "eval"]
         metrics["tokens/chosen"].append(self.accelerator.gather(chosen).mean().item())
         metrics["tokens/rejected"].append(self.accelerator.gather(rejected).mean().item())
-        return super()._compute_loss(model, inputs, return_outputs)
+        return super()._compute_loss(self._scorer(model), inputs, return_outputs)
 
     def score(self, indices: Sequence[int]) -> reference.Scores:
         """The log-probabilities of pairs under the model as it is now, with what training computes them."""
@@ -93,10 +100,14 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         training = self.model.training
         self.model.eval()
         with torch.no_grad(), self.accelerator.autocast():
-            log_probs = self.model(**inputs, use_cache=False, labels=labels, fused_lm_head=True).log_probs
+            log_probs = self._scorer(self.model)(**inputs, use_cache=False, labels=labels, fused_lm_head=True).log_probs
         self.model.train(training)
         chosen, rejected = log_probs.float().sum(dim=1).chunk(2)
         return chosen, rejected
+
+    def _scorer(self, model: Any) -> Any:
+        """What is called as the model."""
+        return SharedPrefix(model) if self.shares_prompts else model
 
     def use(self, found: reference.Reference) -> None:
         """Take the reference's log-probabilities from these instead of computing them at every step."""
@@ -115,6 +126,7 @@ def train_dpo(
     *,
     base_name: str,
     extras: Mapping[str, bytes] = MappingProxyType({}),
+    require_flash: bool = False,
     resume: bool = True,
     progress: bool = True,
 ) -> DPOResult:
@@ -124,7 +136,7 @@ def train_dpo(
     `extras` are more files to publish with the adapter, by name. With
     `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
     not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
-    `config.max_length`.
+    `config.max_length`, and where `require_flash` asks for flash attention and another kernel would be used.
     """
     if not pairs:
         raise SokratesError("no preference pairs to train on; expected at least one")
@@ -133,6 +145,7 @@ def train_dpo(
     identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
     if resume and (done := adapters.finished(output, identity, DPOResult)):
         return done
+    attention = choose(model, require_flash=require_flash)
     reference_key = reference.key(model, base_name, pairs)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
@@ -158,6 +171,8 @@ def train_dpo(
         reference_seconds=found.seconds,
         history=history,
         fingerprint=identity,
+        shared_prompts=trainer.shares_prompts,
+        attention=attention,
     )
     stacking.flatten(trainer.accelerator.unwrap_model(trainer.model))
     adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
@@ -171,7 +186,10 @@ def make_trainer(
     config: DPOConfig,
     staging: Path,
 ) -> DPOTrainer:
-    """TRL's trainer for these pairs, ready to be given its reference and to train."""
+    """TRL's trainer for these pairs, ready to be given its reference and to train.
+
+    Prompts are shared where `attention.choose` gave the model an attention that can.
+    """
     args = trl.DPOConfig(
         **arguments(model, staging),
         save_strategy="epoch",
@@ -190,6 +208,7 @@ def make_trainer(
     with no_dataset_bars():
         trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
     model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
+    trainer.shares_prompts = config.share_prompts and sharable(model)
     return trainer
 
 
