@@ -22,6 +22,7 @@ from sokrates.config import (
     DPOConfig,
     EvaluationConfig,
     GenerationConfig,
+    HardwareConfig,
     LoopConfig,
     PairsConfig,
     SFTConfig,
@@ -268,6 +269,7 @@ def validate(problems: Path, output: Path, max_steps: int | None, workers: int |
 @click.option("--data", "data_file", type=_FILE, required=True, help="Gold traces, as optionize writes them.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def sft(**params: Any) -> None:
     """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
@@ -276,7 +278,7 @@ def sft(**params: Any) -> None:
     sokrates sft --model embedded --data gold.jsonl --output outputs/sft
     sokrates sft --model Qwen/Qwen3-8B --data gold.jsonl --output outputs/sft sft.lora.r=32
     """
-    config = resolve(params, "", "sft")
+    config = resolve(params, "", "sft", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.stages import fine_tune
@@ -442,6 +444,7 @@ def pairs(**params: Any) -> None:
 @click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -449,7 +452,7 @@ def dpo(**params: Any) -> None:
     \b
     sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
     """
-    config = resolve(params, "", "dpo")
+    config = resolve(params, "", "dpo", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.preferences import Pair, build_pairs

@@ -187,7 +187,7 @@ def installed() -> Flash | None:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return None
-    return Flash("torch varlen_attn", torch.__version__, torch_kernel(varlen_attn))
+    return Flash("torch varlen_attn", str(torch.__version__), torch_kernel(varlen_attn))
 
 
 def _package_kernel(function: Callable[..., torch.Tensor]) -> Kernel:
@@ -290,7 +290,7 @@ def _segments(base: PreTrainedModel) -> Attention:
     if flash is None or reason:
         reason = reason or "neither the package flash_attn nor a PyTorch with torch.nn.attention.varlen is installed"
         return Attention(
-            implementation=NAME, kernel="torch sdpa", version=torch.__version__, flash=False, reason=reason
+            implementation=NAME, kernel="torch sdpa", version=str(torch.__version__), flash=False, reason=reason
         )
     check(flash.kernel, base.device, base.dtype, (heads, key_heads), size)
     return Attention(implementation=NAME, kernel=flash.name, version=flash.version, flash=True)
@@ -301,7 +301,7 @@ def _own(base: PreTrainedModel, reason: str) -> Attention:
     return Attention(
         implementation=name,
         kernel=f"transformers {name}",
-        version=torch.__version__,
+        version=str(torch.__version__),
         flash="flash" in name,
         reason="" if "flash" in name else reason,
     )

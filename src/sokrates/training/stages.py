@@ -53,6 +53,7 @@ def fine_tune(
         base_name=paths.base_name,
         extras=_extras(style, config),
         heldout=prepared[:heldout],
+        require_flash=config.hardware.require_flash,
         progress=progress,
     )
 
