@@ -269,6 +269,7 @@ def validate(problems: Path, output: Path, max_steps: int | None, workers: int |
 @click.option("--data", "data_file", type=_FILE, required=True, help="Gold traces, as optionize writes them.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def sft(**params: Any) -> None:
     """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
@@ -277,7 +278,7 @@ def sft(**params: Any) -> None:
     sokrates sft --model embedded --data gold.jsonl --output outputs/sft
     sokrates sft --model Qwen/Qwen3-8B --data gold.jsonl --output outputs/sft sft.lora.r=32
     """
-    config = resolve(params, "", "sft")
+    config = resolve(params, "", "sft", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.stages import fine_tune
@@ -443,6 +444,7 @@ def pairs(**params: Any) -> None:
 @click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "adapter_mode", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -450,7 +452,7 @@ def dpo(**params: Any) -> None:
     \b
     sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
     """
-    config = resolve(params, "", "dpo")
+    config = resolve(params, "", "dpo", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.preferences import Pair, build_pairs
@@ -469,8 +471,8 @@ def dpo(**params: Any) -> None:
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
     say(
-        f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "
-        f"reference {result.reference}; adapter in {params['output']}"
+        f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; adapter in "
+        f"{params['output']}"
     )
 
 

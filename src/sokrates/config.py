@@ -73,6 +73,9 @@ class HardwareConfig(Section):
     device: str = Field(default="auto", pattern=DEVICE, description="auto, cpu, mps, cuda or cuda:N.")
     dtype: DType = Field(default="auto", description="Number format of the weights; auto suits the device.")
     num_threads: int = Field(default=0, ge=0, description="Threads of one tensor operation; 0 leaves it to torch.")
+    require_flash: bool = Field(
+        default=False, description="Refuse to train where attention is not a flash attention kernel."
+    )
 
 
 class DataConfig(Section):

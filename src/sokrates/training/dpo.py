@@ -27,7 +27,7 @@ from sokrates.training import adapters, reference, stacking
 from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
 from sokrates.training.shared import SharedPrefix, sharable
-from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+from sokrates.training.trainer import AdapterTrainer, announce, arguments, no_dataset_bars, run
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,9 +152,13 @@ def train_dpo(
     if config.adapter_mode == "stack":
         stacking.stack(model, config.lora, config.seed)
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
+    if progress:
+        announce(f"{attention}\nprompts: computed {'once a pair' if trainer.shares_prompts else 'for each completion'}")
     file = reference.path(output, reference_key)
     found = reference.log_probabilities(pairs, trainer.score, model.dtype, file, reference_key, progress=progress)
     trainer.use(found)
+    if progress:
+        announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
     run(trainer, checkpoint, progress=progress)
     history = _history(trainer.state)
