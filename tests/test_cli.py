@@ -37,7 +37,7 @@ def lines(path):
 
 COMMANDS = [
     [], ["data"], ["data", "generate"], ["data", "import"], ["optionize"], ["validate"], ["sft"], ["generate"],
-    ["verify"], ["recheck"], ["pairs"], ["dpo"], ["loop"], ["evaluate"], ["demo"], ["pretrain"],
+    ["verify"], ["recheck"], ["pairs"], ["dpo"], ["export"], ["loop"], ["evaluate"], ["demo"], ["pretrain"],
 ]  # fmt: skip
 
 

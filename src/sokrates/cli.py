@@ -22,6 +22,7 @@ from sokrates.config import (
     DPOConfig,
     EvaluationConfig,
     GenerationConfig,
+    HardwareConfig,
     LoopConfig,
     PairsConfig,
     SFTConfig,
@@ -271,6 +272,7 @@ def validate(problems: Path, output: Path, max_steps: int | None, workers: int |
 @click.option("--data", "data_file", type=_FILE, required=True, help="Gold traces, as optionize writes them.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def sft(**params: Any) -> None:
     """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
@@ -279,7 +281,7 @@ def sft(**params: Any) -> None:
     sokrates sft --model embedded --data gold.jsonl --output outputs/sft
     sokrates sft --model Qwen/Qwen3-8B --data gold.jsonl --output outputs/sft sft.lora.r=32
     """
-    config = resolve(params, "", "sft")
+    config = resolve(params, "", "sft", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.stages import fine_tune
@@ -444,7 +446,8 @@ def pairs(**params: Any) -> None:
 @click.option("--pairs", "pairs_file", type=_FILE, help="Or preference pairs, as pairs writes them.")
 @click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
-@options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "seed")
+@options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "adapter_mode", "seed")
+@options(HardwareConfig, "require_flash")
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -452,7 +455,7 @@ def dpo(**params: Any) -> None:
     \b
     sokrates dpo --traces outputs/traces/traces.jsonl --model outputs/sft --output outputs/dpo
     """
-    config = resolve(params, "", "dpo")
+    config = resolve(params, "", "dpo", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training.preferences import Pair, build_pairs
@@ -471,8 +474,33 @@ def dpo(**params: Any) -> None:
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
     say(
-        f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "
-        f"adapter in {params['output']}"
+        f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; adapter in "
+        f"{params['output']}"
+    )
+
+
+@main.command()
+@click.option("--merge", "adapter", metavar="MODEL", required=True, help="Adapter folder to merge into its base.")
+@click.option("--output", type=_FOLDER, required=True, help="New folder for the merged model.")
+@options(HardwareConfig, "device", "dtype")
+@configured
+def export(**params: Any) -> None:
+    """Make one plain model of an adapter and its base, for programs that take no adapters.
+
+    The merged model is loaded again and compared with the adapter before the folder appears: in float32 its
+    log-probabilities are the same, in bfloat16 the weights are rounded once more. Training never needs this.
+
+    \b
+    sokrates export --merge outputs/dpo --output outputs/merged --dtype bfloat16
+    """
+    config = resolve(params, "hardware")
+    from sokrates.training.export import merge
+
+    _use_threads(config)
+    result = merge(params["adapter"], config, params["output"])
+    say(
+        f"{params['output']}: {result.dtype} model; over {result.tokens} tokens its log-probabilities are at most "
+        f"{result.largest_difference:.2g} nats from the adapter's (allowed: {result.tolerance:g})"
     )
 
 

@@ -75,6 +75,9 @@ class HardwareConfig(Section):
     device: str = Field(default="auto", pattern=DEVICE, description="auto, cpu, mps, cuda or cuda:N.")
     dtype: DType = Field(default="auto", description="Number format of the weights; auto suits the device.")
     num_threads: int = Field(default=0, ge=0, description="Threads of one tensor operation; 0 leaves it to torch.")
+    require_flash: bool = Field(
+        default=False, description="Refuse to train where attention is not a flash attention kernel."
+    )
 
 
 class DataConfig(Section):
@@ -240,11 +243,16 @@ class DPOConfig(Section):
     max_length: int = Field(default=1024, ge=16, description="Tokens of prompt and completion together.")
     loss_type: list[str] = Field(default=["sigmoid"], min_length=1, description="Losses that are added up.")
     loss_weights: list[float] | None = Field(default=None, description="Weight of each loss; none means 1 each.")
-    adapter_mode: Literal["continue"] = Field(
-        default="continue", description="Train on from the given adapter, with its frozen copy as reference."
+    adapter_mode: Literal["continue", "stack"] = Field(
+        default="continue",
+        description="Train on from the given adapter, or stack a new one on it, both made one where it is saved.",
+    )
+    lora: LoraConfig = Field(default=LoraConfig(r=16, alpha=32), description="The new adapter of the mode stack.")
+    share_prompts: bool = Field(
+        default=True, description="Compute a prompt once for both its completions, where the model allows it."
     )
     logging_steps: int = Field(default=10, ge=1, description="Optimizer steps between two log lines.")
-    seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the order of pairs.")
+    seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the new adapter and the order of pairs.")
 
     @field_validator("loss_type")
     @classmethod
@@ -255,6 +263,13 @@ class DPOConfig(Section):
                     f"should be among {', '.join(DPO_LOSSES)}; nearest to {loss!r}: {_nearest(loss, DPO_LOSSES)}"
                 )
         return losses
+
+    @field_validator("lora")
+    @classmethod
+    def _no_dropout(cls, lora: LoraConfig) -> LoraConfig:
+        if lora.dropout:
+            raise ValueError("should have dropout 0: DPO compares log-probabilities, which dropout would blur")
+        return lora
 
     @model_validator(mode="after")
     def _one_weight_each(self) -> DPOConfig:

@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from sokrates.config import LoraConfig, SFTConfig
 from sokrates.errors import SokratesError
 from sokrates.training import sft
+from sokrates.training.attention import choose
 from sokrates.training.data import Example
 from sokrates.training.sft import train_sft
 
@@ -75,20 +76,109 @@ def test_prompt_tokens_are_not_labels(new_base, tokenizer, examples, tmp_path):
         assert set(labels[after:]) <= {-100}
 
 
-def test_packed_documents_do_not_see_each_other(new_base, tokenizer, examples, tmp_path):
-    """Through the trainer's own packing and collator: another first document leaves the others' logits alone."""
-    trainer = sft.make_trainer(new_base(), tokenizer, examples, config(max_length=64), tmp_path)
-    row = trainer.train_dataset[0]
-    first, *others = row["seq_lengths"]
+@pytest.mark.parametrize("segments", [True, False])
+def test_packed_documents_do_not_see_each_other(new_base, tokenizer, examples, tmp_path, segments):
+    """Through the trainer's own packing and collator: another first document leaves the others' logits alone.
+
+    Two rows go together, and the second begins like the first: at position 0. As the control, the same tokens with an
+    attention mask in place of boundaries leak.
+    """
+    base = new_base()
+    if segments:
+        choose(base)
+    trainer = sft.make_trainer(base, tokenizer, examples, config(max_length=64), tmp_path)
+    rows = [trainer.train_dataset[index] for index in range(2)]
+    first, *others = rows[0]["seq_lengths"]
     assert others
-    batch = trainer.data_collator([row])
-    assert "attention_mask" not in batch
+    batch = trainer.data_collator(rows)
+    assert "attention_mask" not in batch and batch["input_ids"].shape[0] == 1
     changed = {**batch, "input_ids": batch["input_ids"].clone()}
     changed["input_ids"][0, :first] = (changed["input_ids"][0, :first] + 7) % 64
-    with torch.no_grad():
-        before, after = (trainer.model.eval()(**inputs).logits[0] for inputs in (batch, changed))
-    assert (before[:first] - after[:first]).abs().max() > 1e-2
-    assert (before[first:] - after[first:]).abs().max() < 1e-5
+
+    def difference(model, keep, **extra) -> torch.Tensor:
+        with torch.no_grad():
+            inputs = [{name: each[name] for name in keep} | extra for each in (batch, changed)]
+            before, after = (model(**each).logits[0] for each in inputs)
+        return (before - after).abs()
+
+    isolated = difference(trainer.model.eval(), batch.keys())
+    assert isolated[:first].max() > 1e-2 and isolated[first:].max() < 1e-5
+    mask = torch.ones_like(batch["input_ids"])
+    assert difference(new_base(), ["input_ids"], attention_mask=mask)[first:].max() > 1e-3
+
+
+def test_gradient_of_packed_documents_is_that_of_the_documents_alone(new_base, tokenizer, examples, tmp_path):
+    """Two packed rows in one batch against a padded batch of the same documents, through the trainer's own loss."""
+    gradients = []
+    for packing in (True, False):
+        base = new_base()
+        choose(base)
+        trainer = sft.make_trainer(base, tokenizer, examples, config(packing=packing, max_length=64), tmp_path)
+        torch.manual_seed(3)
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        batch = trainer.data_collator(list(trainer.train_dataset))
+        labels = int((batch["labels"][:, 1:] != -100).sum())
+        assert labels == sum(len(example.completion_ids) for example in examples)
+        trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=labels).backward()
+        gradients.append({name: each.grad for name, each in trainer.model.named_parameters() if each.requires_grad})
+    packed, alone = gradients
+    for name in packed:
+        assert alone[name].abs().max() > 1e-4
+        assert torch.allclose(packed[name], alone[name], atol=1e-5 * alone[name].abs().max().item(), rtol=1e-3), name
+
+
+def test_losses_are_those_of_unpacked_training_on_the_same_order(new_base, tokenizer, examples, tmp_path):
+    """One document fills a row, and the examples come as packing would order them: longest first."""
+    ordered = sorted(examples, key=lambda example: -example.length)
+    longest = ordered[0].length
+    alike = [
+        Example(each.id, each.prompt_ids + (5,) * (longest - each.length), each.completion_ids) for each in ordered
+    ]
+    losses = []
+    for packing in (True, False):
+        settings = config(packing=packing, max_length=max(longest, 16), logging_steps=1)
+        result = train_sft(
+            new_base(), tokenizer, alike, settings, tmp_path / str(packing), base_name="tiny", progress=False
+        )
+        assert result.rows == len(examples)
+        losses.append([entry.loss for entry in result.train_losses])
+    assert len(losses[0]) == 6 and losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_what_attends_and_how_long_the_examples_are_is_said_and_recorded(
+    new_base, tokenizer, examples, tmp_path, capsys
+):
+    def train(folder, **options):
+        settings = config(num_epochs=1)
+        return train_sft(new_base(), tokenizer, examples, settings, tmp_path / folder, base_name="tiny", **options)
+
+    quiet = train("quiet", progress=False)
+    assert capsys.readouterr().err == ""
+    shown = train("shown", progress=True)
+    said = capsys.readouterr().err
+    assert "attention: segments, by torch sdpa" in said and "padding: 0.0%" in said
+    assert quiet.lengths == shown.lengths
+    written = json.loads((tmp_path / "shown" / "training.json").read_text())
+    assert written["attention"]["implementation"] == "segments" and written["attention"]["flash"] is False
+    assert sum(each["examples"] for each in written["lengths"]["histogram"]) == len(examples)
+    assert written["lengths"]["padded_to_max_length"] == round(1 - quiet.tokens / (32 * len(examples)), 4)
+
+
+def test_flash_attention_can_be_required(new_base, tokenizer, examples, tmp_path):
+    with pytest.raises(SokratesError, match="flash attention is required and not in use"):
+        train_sft(
+            new_base(), tokenizer, examples, config(), tmp_path, base_name="tiny", progress=False, require_flash=True
+        )
+    assert not any(tmp_path.iterdir())
+
+
+def test_rows_go_together_where_attention_knows_where_documents_end(new_base):
+    model = new_base()
+    assert sft._batch(model, config()) == (1, 4)
+    choose(model)
+    assert sft._batch(model, config()) == (2, 2)
 
 
 def test_folder_loads_to_what_was_trained(new_base, tokenizer, examples, tmp_path):

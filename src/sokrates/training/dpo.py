@@ -1,8 +1,9 @@
 """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) of the adapter that SFT made.
 
-Contract: the way `continue`: the adapter `default` is trained on, and its frozen copy, which TRL makes of an adapter
-under that name, is the reference; so the loss at the first step is ln 2. Base weights do not move, nothing is merged.
-It knows token ids, not problems or traces.
+Contract: the adapter `default` is trained on (`continue`), or frozen with a new one on top of it (`stack`). Either way
+the reference is the model as it is before the first update, scored once; so the loss at the first step is ln 2, and no
+copy is held. Base weights do not move, nothing is merged, and the folder that is written holds one adapter. It knows
+token ids, not problems or traces.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from typing import Any
 
 import datasets
 import msgspec
+import torch
 import trl
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, TrainerState
 
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters
+from sokrates.training import adapters, reference, stacking
+from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
-from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+from sokrates.training.shared import SharedPrefix, sharable
+from sokrates.training.trainer import AdapterTrainer, announce, arguments, no_dataset_bars, run
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +59,21 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Of this process: a resumed training does not count what came before."""
     resumed_at_step: int
+    reference: str
+    """Where the reference's log-probabilities are from."""
+    reference_seconds: float
+    """To compute or to read them, within `seconds`."""
     history: list[Progress]
     fingerprint: str
+    shared_prompts: bool
+    """Whether a prompt was computed once for both its completions."""
+    attention: Attention
 
 
 class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
     """TRL's trainer on pairs of token ids. TRL's own preparation takes text only, so it is left out."""
+
+    shares_prompts = False
 
     def _prepare_dataset(self, dataset: datasets.Dataset, *args: Any, **kwargs: Any) -> datasets.Dataset:
         return dataset
@@ -77,7 +90,31 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         metrics = self._metrics["train" if self.model.training else "eval"]
         metrics["tokens/chosen"].append(self.accelerator.gather(chosen).mean().item())
         metrics["tokens/rejected"].append(self.accelerator.gather(rejected).mean().item())
-        return super()._compute_loss(model, inputs, return_outputs)
+        return super()._compute_loss(self._scorer(model), inputs, return_outputs)
+
+    def score(self, indices: Sequence[int]) -> reference.Scores:
+        """The log-probabilities of pairs under the model as it is now, with what training computes them."""
+        inputs = self._prepare_inputs(self.data_collator([self.train_dataset[index] for index in indices]))
+        mask = inputs.pop("completion_mask")
+        labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+        training = self.model.training
+        self.model.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            log_probs = self._scorer(self.model)(**inputs, use_cache=False, labels=labels, fused_lm_head=True).log_probs
+        self.model.train(training)
+        chosen, rejected = log_probs.float().sum(dim=1).chunk(2)
+        return chosen, rejected
+
+    def _scorer(self, model: Any) -> Any:
+        """What is called as the model."""
+        return SharedPrefix(model) if self.shares_prompts else model
+
+    def use(self, found: reference.Reference) -> None:
+        """Take the reference's log-probabilities from these instead of computing them at every step."""
+        columns = {"ref_chosen_logps": found.chosen, "ref_rejected_logps": found.rejected}
+        for name, values in columns.items():
+            self.train_dataset = self.train_dataset.add_column(name, values)
+        self.precompute_ref_logps = True
 
 
 def train_dpo(
@@ -89,6 +126,7 @@ def train_dpo(
     *,
     base_name: str,
     extras: Mapping[str, bytes] = MappingProxyType({}),
+    require_flash: bool = False,
     resume: bool = True,
     progress: bool = True,
 ) -> DPOResult:
@@ -98,7 +136,7 @@ def train_dpo(
     `extras` are more files to publish with the adapter, by name. With
     `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
     not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
-    `config.max_length`.
+    `config.max_length`, and where `require_flash` asks for flash attention and another kernel would be used.
     """
     if not pairs:
         raise SokratesError("no preference pairs to train on; expected at least one")
@@ -107,9 +145,20 @@ def train_dpo(
     identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
     if resume and (done := adapters.finished(output, identity, DPOResult)):
         return done
+    attention = choose(model, require_flash=require_flash)
+    reference_key = reference.key(model, base_name, pairs)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
+    if config.adapter_mode == "stack":
+        stacking.stack(model, config.lora, config.seed)
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
+    if progress:
+        announce(f"{attention}\nprompts: computed {'once a pair' if trainer.shares_prompts else 'for each completion'}")
+    file = reference.path(output, reference_key)
+    found = reference.log_probabilities(pairs, trainer.score, model.dtype, file, reference_key, progress=progress)
+    trainer.use(found)
+    if progress:
+        announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
     run(trainer, checkpoint, progress=progress)
     history = _history(trainer.state)
@@ -122,9 +171,14 @@ def train_dpo(
         loss_at_end=history[-1].loss,
         seconds=round(time.perf_counter() - start, 3),
         resumed_at_step=adapters.step(checkpoint) if checkpoint else 0,
+        reference=found.origin,
+        reference_seconds=found.seconds,
         history=history,
         fingerprint=identity,
+        shared_prompts=trainer.shares_prompts,
+        attention=attention,
     )
+    stacking.flatten(trainer.accelerator.unwrap_model(trainer.model))
     adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
     return result
 
@@ -136,7 +190,10 @@ def make_trainer(
     config: DPOConfig,
     staging: Path,
 ) -> DPOTrainer:
-    """TRL's trainer for these pairs, ready to train; `model` carries the reference from now on, as adapter `ref`."""
+    """TRL's trainer for these pairs, ready to be given its reference and to train.
+
+    Prompts are shared where `attention.choose` gave the model an attention that can.
+    """
     args = trl.DPOConfig(
         **arguments(model, staging),
         save_strategy="epoch",
@@ -153,7 +210,10 @@ def make_trainer(
         seed=config.seed,
     )
     with no_dataset_bars():
-        return DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+        trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+    model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
+    trainer.shares_prompts = config.share_prompts and sharable(model)
+    return trainer
 
 
 def _columns(pairs: Sequence[PairIds]) -> datasets.Dataset:

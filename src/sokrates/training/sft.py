@@ -1,8 +1,8 @@
 """Supervised fine-tuning: a LoRA adapter learns completions, until its held-out loss stops falling.
 
-Contract: the loss counts completion tokens only. Packed documents do not see each other: the position ids, which start
-again at 0 with each, make the attention mask. The adapter that is kept is the one with the lowest held-out loss, or the
-last where nothing is held out. It knows token ids, not problems or traces.
+Contract: the loss counts completion tokens only. Packed documents do not see each other: attention is told where each
+begins. The adapter that is kept is the one with the lowest held-out loss, or the last where nothing is held out. What
+attends and how long the examples are is said before training and recorded. It knows token ids, not problems or traces.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from transformers import (
 
 from sokrates.config import SFTConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters
+from sokrates.training import adapters, lengths
+from sokrates.training.attention import Attention, attends_by_segments, choose
 from sokrates.training.data import Example, check_examples
-from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+from sokrates.training.lengths import Lengths
+from sokrates.training.trainer import AdapterTrainer, LikeLengthSampler, announce, arguments, no_dataset_bars, run
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -60,6 +62,9 @@ class SFTResult(msgspec.Struct, frozen=True, kw_only=True):
     train_losses: list[Loss]
     heldout_losses: list[Loss]
     fingerprint: str
+    attention: Attention | None = None
+    """What attended; none in results of before it was recorded, and so for lengths."""
+    lengths: Lengths | None = None
 
 
 class SFTTrainer(AdapterTrainer, trl.SFTTrainer):
@@ -94,6 +99,7 @@ def train_sft(
     base_name: str,
     extras: Mapping[str, bytes] = MappingProxyType({}),
     heldout: Sequence[Example] = (),
+    require_flash: bool = False,
     resume: bool = True,
     progress: bool = True,
 ) -> SFTResult:
@@ -103,7 +109,8 @@ def train_sft(
     is used up: load the result from `output`. `base_name` is what the folder says its base model is.
     `extras` are more files to publish with the adapter, by name. With `resume`, the
     same training (same inputs, hyper-parameters and starting adapter) goes on from its last epoch, or is not repeated
-    where it is finished. Errors: SokratesError for an example that is empty or longer than `config.max_length`.
+    where it is finished. Errors: SokratesError for an example that is empty or longer than `config.max_length`, and
+    where `require_flash` asks for flash attention and another kernel would be used.
     """
     if not examples:
         raise SokratesError("no examples to fine-tune on; expected at least one")
@@ -113,7 +120,11 @@ def train_sft(
     identity = adapters.fingerprint(model, "sft", base_name, config.model_dump(), examples, heldout)
     if resume and (done := adapters.finished(output, identity, SFTResult)):
         return done
+    attention = choose(model, require_flash=require_flash)
     staging = adapters.prepare(output, identity, resume=resume)
+    seen = _lengths(examples, config)
+    if progress:
+        announce(f"{attention}\n{seen}")
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
     resumed_at = _train(trainer, EarlyStopping(config.early_stopping_patience), staging, progress)
@@ -131,6 +142,8 @@ def train_sft(
         train_losses=_losses(trainer.state, "loss"),
         heldout_losses=_losses(trainer.state, "eval_loss"),
         fingerprint=identity,
+        attention=attention,
+        lengths=seen,
     )
     adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
     return result
@@ -196,12 +209,21 @@ def _train(trainer: SFTTrainer, stopping: EarlyStopping, staging: Path, progress
 def _batch(model: PreTrainedModel | PeftModel, config: SFTConfig) -> tuple[int, int]:
     """Rows that go through the model together, and how often before one optimizer step.
 
-    Packed rows of a batch are laid end to end. Without a kernel for variable lengths attention would then cost the
+    Packed rows of a batch are laid end to end. Attention that is not told where documents end would then cost the
     square of the whole batch, so they go one by one; the loss, a mean over the tokens of the step, is the same.
     """
-    if config.packing and "flash" not in (model.config._attn_implementation or ""):
+    ragged = attends_by_segments(model) or "flash" in (model.config._attn_implementation or "")
+    if config.packing and not ragged:
         return 1, config.batch_size * config.gradient_accumulation_steps
     return config.batch_size, config.gradient_accumulation_steps
+
+
+def _lengths(examples: Sequence[Example], config: SFTConfig) -> Lengths:
+    """The lengths, beside the padding of the batches that training without packing would make of them."""
+    tokens = [example.length for example in examples]
+    order = list(LikeLengthSampler(tokens, config.batch_size, config.seed))
+    batches = [order[start : start + config.batch_size] for start in range(0, len(order), config.batch_size)]
+    return lengths.measure(tokens, config.max_length, batches, packed=config.packing)
 
 
 def _evaluation(config: SFTConfig) -> dict[str, Any]:

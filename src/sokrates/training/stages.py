@@ -53,6 +53,7 @@ def fine_tune(
         base_name=paths.base_name,
         extras=_extras(style, config),
         heldout=prepared[:heldout],
+        require_flash=config.hardware.require_flash,
         progress=progress,
     )
 
@@ -84,6 +85,7 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
         output,
         base_name=paths.base_name,
         extras=_extras(style, config),
+        require_flash=config.hardware.require_flash,
         progress=progress,
     )
 

@@ -6,6 +6,7 @@ are bfloat16. A training that was killed and resumed equals one that was not, on
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -171,6 +172,12 @@ def run(trainer: Any, checkpoint: Path | None, *, progress: bool) -> None:
     if progress:
         trainer.add_callback(ProgressBar())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def announce(text: str) -> None:
+    """What a training says of itself before it starts, on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
