@@ -164,3 +164,9 @@ def test_problems_of_a_file_are_split_without_overlap(tmp_path):
     held = {problem.content_hash for problem in splits.evaluation}
     assert len(held) == 2
     assert not held & {problem.content_hash for problem in [*splits.train, *splits.iterations[0]]}
+
+
+def test_the_engine_keeps_room_for_the_largest_adapter(tmp_path):
+    stacked = config(tmp_path, "dpo.adapter_mode=stack", "dpo.lora.r=3", "oak_loop.num_iterations=5")
+    assert oak._largest_rank(stacked) == 4 + 5 * 3
+    assert oak._largest_rank(config(tmp_path)) == 4

@@ -22,10 +22,16 @@ def keep(changes: Sequence[str], parts: Sequence[Path]) -> bool:
 
 def run(config: Config, agree: Agree = keep) -> Results:
     """The whole loop; see the module's contract. `agree`, errors: as `Run.begun`."""
-    with Askers(config, rank=config.sft.lora.r) as askers:
+    with Askers(config, rank=_largest_rank(config)) as askers:
         this = Run(config, askers)
         with this.begun(agree):
             return _run(this)
+
+
+def _largest_rank(config: Config) -> int:
+    """Of all adapters of a loop: stacked ones grow by each iteration's."""
+    grown = config.oak_loop.num_iterations * config.dpo.lora.r if config.dpo.adapter_mode == "stack" else 0
+    return config.sft.lora.r + grown
 
 
 def _run(this: Run) -> Results:
