@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from benchmarks.generation_shapes import RANK, TRACE_TOKENS, Bench, Task, qwen3_config
+from benchmarks.generation_shapes import RANK, TRACE_TOKENS, Bench, Task, random_model
 from benchmarks.gpu import Meter
 from sokrates import models
 from sokrates.config import GenerationConfig, GuideName
@@ -196,7 +196,7 @@ class Engines:
         if self._bench.shape.real:
             model = models.load_model(name, device=self._device, dtype=self._dtype)
         else:
-            model = _random_model(self._bench, torch.device(self._device), getattr(torch, self._dtype))
+            model = random_model(self._bench.shape, torch.device(self._device), getattr(torch, self._dtype))
         self.seconds["model"] = round(time.perf_counter() - began, 2)
         return model
 
@@ -222,19 +222,6 @@ class Engines:
         )
         self.seconds = dict(engine.seconds)
         return engine
-
-
-def _random_model(bench: Bench, device: Any, dtype: Any) -> Any:
-    import torch
-    from transformers import Qwen3ForCausalLM
-
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    with device:
-        model = Qwen3ForCausalLM(qwen3_config(bench.shape))
-    torch.set_default_dtype(before)
-    return model.requires_grad_(False).eval()
 
 
 def measure(row: Row, bench: Bench, engines: Engines, problems: int = 0) -> dict[str, Any]:

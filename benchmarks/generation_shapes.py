@@ -144,6 +144,20 @@ def qwen3_config(shape: Shape) -> Any:
     return config
 
 
+def random_model(shape: Shape, device: Any, dtype: Any) -> Any:
+    """A model of a shape that has an architecture, with random weights, frozen."""
+    import torch
+    from transformers import Qwen3ForCausalLM
+
+    torch.manual_seed(0)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    with device:
+        model = Qwen3ForCausalLM(qwen3_config(shape))
+    torch.set_default_dtype(before)
+    return model.requires_grad_(False).eval()
+
+
 def _write_model(shape: Shape, folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
