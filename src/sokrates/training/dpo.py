@@ -79,10 +79,8 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         return dataset
 
     def row_lengths(self, rows: datasets.Dataset) -> list[int]:
-        columns = (rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"])
-        return [
-            len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in zip(*columns, strict=True)
-        ]
+        ids = (rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"])
+        return [len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in zip(*ids, strict=True)]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         """TRL's, and the completions' lengths beside its log-probabilities, which are sums over tokens."""
@@ -94,15 +92,18 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
 
     def score(self, indices: Sequence[int]) -> reference.Scores:
         """The log-probabilities of pairs under the model as it is now, with what training computes them."""
-        inputs = self._prepare_inputs(self.data_collator([self.train_dataset[index] for index in indices]))
-        mask = inputs.pop("completion_mask")
-        labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+        return self.sums(self._prepare_inputs(self.data_collator([self.train_dataset[index] for index in indices])))
+
+    def sums(self, inputs: dict[str, Any]) -> reference.Scores:
+        """The log-probabilities of a batch as TRL's collator makes it, without gradients or dropout."""
+        labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100)
+        ids = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         training = self.model.training
         self.model.eval()
         with torch.no_grad(), self.accelerator.autocast():
-            log_probs = self._scorer(self.model)(**inputs, use_cache=False, labels=labels, fused_lm_head=True).log_probs
+            output = self._scorer(self.model)(**ids, use_cache=False, labels=labels, fused_lm_head=True)
         self.model.train(training)
-        chosen, rejected = log_probs.float().sum(dim=1).chunk(2)
+        chosen, rejected = output.log_probs.float().sum(dim=1).chunk(2)
         return chosen, rejected
 
     def _scorer(self, model: Any) -> Any:
@@ -111,8 +112,7 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
 
     def use(self, found: reference.Reference) -> None:
         """Take the reference's log-probabilities from these instead of computing them at every step."""
-        columns = {"ref_chosen_logps": found.chosen, "ref_rejected_logps": found.rejected}
-        for name, values in columns.items():
+        for name, values in (("ref_chosen_logps", found.chosen), ("ref_rejected_logps", found.rejected)):
             self.train_dataset = self.train_dataset.add_column(name, values)
         self.precompute_ref_logps = True
 
@@ -194,7 +194,17 @@ def make_trainer(
 
     Prompts are shared where `attention.choose` gave the model an attention that can.
     """
-    args = trl.DPOConfig(
+    args = training_arguments(model, config, staging)
+    with no_dataset_bars():
+        trainer = DPOTrainer(model=model, args=args, train_dataset=columns(pairs), processing_class=tokenizer)
+    model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
+    trainer.shares_prompts = config.share_prompts and sharable(model)
+    return trainer
+
+
+def training_arguments(model: PeftModel, config: DPOConfig, staging: Path) -> trl.DPOConfig:
+    """The configuration as TRL takes it."""
+    return trl.DPOConfig(
         **arguments(model, staging),
         save_strategy="epoch",
         num_train_epochs=config.num_epochs,
@@ -209,14 +219,9 @@ def make_trainer(
         logging_steps=config.logging_steps,
         seed=config.seed,
     )
-    with no_dataset_bars():
-        trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
-    model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
-    trainer.shares_prompts = config.share_prompts and sharable(model)
-    return trainer
 
 
-def _columns(pairs: Sequence[PairIds]) -> datasets.Dataset:
+def columns(pairs: Sequence[PairIds]) -> datasets.Dataset:
     """What TRL's collator reads."""
     return datasets.Dataset.from_dict(
         {name: [list(getattr(pair, name)) for pair in pairs] for name in ("prompt_ids", "chosen_ids", "rejected_ids")}
