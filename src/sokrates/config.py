@@ -196,6 +196,9 @@ class SFTConfig(Section):
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="Weight decay of AdamW.")
     lora: LoraConfig = Field(default=LoraConfig(), description="The adapter.")
     logging_steps: int = Field(default=10, ge=1, description="Optimizer steps between two log lines.")
+    save_steps: int = Field(
+        default=100, ge=1, description="Optimizer steps between two checkpoints; the end of an epoch has one anyway."
+    )
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the adapter and the order of traces.")
 
     @model_validator(mode="after")
@@ -243,6 +246,9 @@ class DPOConfig(Section):
         default="continue", description="Train on from the given adapter, with its frozen copy as reference."
     )
     logging_steps: int = Field(default=10, ge=1, description="Optimizer steps between two log lines.")
+    save_steps: int = Field(
+        default=100, ge=1, description="Optimizer steps between two checkpoints; the end of an epoch has one anyway."
+    )
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the order of pairs.")
 
     @field_validator("loss_type")

@@ -95,10 +95,10 @@ def train_dpo(
     """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
 
     `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is.
-    `extras` are more files to publish with the adapter, by name. With
-    `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
-    not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
-    `config.max_length`.
+    `extras` are more files to publish with the adapter, by name. With `resume`, the same training (same pairs,
+    hyper-parameters and starting adapter) goes on from its last checkpoint, or is not repeated where it is finished.
+    Errors: SokratesError for a pair with an empty completion or longer than `config.max_length`, and for a loss that is
+    no finite number.
     """
     if not pairs:
         raise SokratesError("no preference pairs to train on; expected at least one")
@@ -111,7 +111,7 @@ def train_dpo(
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, progress=progress)
+    run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),
@@ -153,7 +153,9 @@ def make_trainer(
         seed=config.seed,
     )
     with no_dataset_bars():
-        return DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+        trainer = DPOTrainer(model=model, args=args, train_dataset=_columns(pairs), processing_class=tokenizer)
+    trainer.known = pairs
+    return trainer
 
 
 def _columns(pairs: Sequence[PairIds]) -> datasets.Dataset:

@@ -101,9 +101,10 @@ def train_sft(
 
     A plain `model` gets a new adapter from `config.lora`; a PeftModel is trained on from its adapter `default`. Either
     is used up: load the result from `output`. `base_name` is what the folder says its base model is.
-    `extras` are more files to publish with the adapter, by name. With `resume`, the
-    same training (same inputs, hyper-parameters and starting adapter) goes on from its last epoch, or is not repeated
-    where it is finished. Errors: SokratesError for an example that is empty or longer than `config.max_length`.
+    `extras` are more files to publish with the adapter, by name. With `resume`, the same training (same inputs,
+    hyper-parameters and starting adapter) goes on from its last checkpoint, or is not repeated where it is finished.
+    Errors: SokratesError for an example that is empty or longer than `config.max_length`, and for a loss that is no
+    finite number.
     """
     if not examples:
         raise SokratesError("no examples to fine-tune on; expected at least one")
@@ -116,7 +117,7 @@ def train_sft(
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
-    resumed_at = _train(trainer, EarlyStopping(config.early_stopping_patience), staging, progress)
+    resumed_at = _train(trainer, config, staging, progress)
     result = SFTResult(
         examples=len(examples),
         heldout=len(heldout),
@@ -167,7 +168,7 @@ def make_trainer(
         seed=config.seed,
     )
     with no_dataset_bars():
-        return SFTTrainer(
+        trainer = SFTTrainer(
             model=model,
             args=args,
             train_dataset=_columns(examples),
@@ -175,10 +176,13 @@ def make_trainer(
             processing_class=tokenizer,
             peft_config=None if isinstance(model, PeftModel) else _lora(config),
         )
+    trainer.known = [*examples, *heldout]
+    return trainer
 
 
-def _train(trainer: SFTTrainer, stopping: EarlyStopping, staging: Path, progress: bool) -> int:
+def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool) -> int:
     """Train until the epochs are over or the held-out loss has stopped falling, and put the best adapter in place."""
+    stopping = EarlyStopping(config.early_stopping_patience)
     checkpoint = adapters.last_checkpoint(staging)
     before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
     resumed_at = adapters.step(checkpoint) if checkpoint else 0
@@ -186,7 +190,7 @@ def _train(trainer: SFTTrainer, stopping: EarlyStopping, staging: Path, progress
         trainer.state = before  # it had stopped, and was killed before it published
     else:
         trainer.add_callback(stopping)
-        run(trainer, checkpoint, progress=progress)
+        run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
         trainer.accelerator.unwrap_model(trainer.model).load_adapter(str(best), adapters.ADAPTER)
