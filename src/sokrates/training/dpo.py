@@ -21,9 +21,9 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters
+from sokrates.training import adapters, processes
 from sokrates.training.data import PairIds, check_pairs
-from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, publish, run
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +107,7 @@ def train_dpo(
     identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
     if resume and (done := adapters.finished(output, identity, DPOResult)):
         return done
+    processes.join(model.device.type)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
@@ -125,7 +126,7 @@ def train_dpo(
         history=history,
         fingerprint=identity,
     )
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
+    publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)
     return result
 
 

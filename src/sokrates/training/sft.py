@@ -28,9 +28,9 @@ from transformers import (
 
 from sokrates.config import SFTConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters
+from sokrates.training import adapters, processes, sharding
 from sokrates.training.data import Example, check_examples
-from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, run
+from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, publish, run
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -114,6 +114,7 @@ def train_sft(
     identity = adapters.fingerprint(model, "sft", base_name, config.model_dump(), examples, heldout)
     if resume and (done := adapters.finished(output, identity, SFTResult)):
         return done
+    processes.join(model.device.type)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
@@ -133,7 +134,7 @@ def train_sft(
         heldout_losses=_losses(trainer.state, "eval_loss"),
         fingerprint=identity,
     )
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
+    publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)
     return result
 
 
@@ -193,7 +194,7 @@ def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool
         run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
-        trainer.accelerator.unwrap_model(trainer.model).load_adapter(str(best), adapters.ADAPTER)
+        sharding.restore(trainer.adapter_weights(), adapters.read(best))
     return resumed_at
 
 

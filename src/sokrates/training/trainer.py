@@ -7,23 +7,32 @@ finite number ends it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datasets
+import msgspec
 import torch
 from accelerate.utils import tqdm
 from peft import PeftModel
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import SaveStrategy
 
-from sokrates.training import adapters, finite
+from sokrates import ranks
+from sokrates.training import adapters, finite, sharding
 
 POOL = 16
 """Batches among whose examples one batch is made of like lengths."""
@@ -66,7 +75,8 @@ class AdapterTrainer:
         norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[misc]
         batches, self._step_batches = self._step_batches, []
         if norm is not None:
-            value = torch.as_tensor(norm, device=self.args.device)
+            whole = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # FSDP spreads even a scalar out
+            value = torch.as_tensor(whole, device=self.args.device)
             finite.check(value, "size of the gradient", f"step {self.state.global_step + 1}", batches, self.known)
         return norm
 
@@ -80,12 +90,19 @@ class AdapterTrainer:
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: a checkpoint is not for publishing."""
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Only the trained adapter. With the reference's copy in a sub-folder beside it, resuming would load that
-        and silently leave the trained one at its start; and PEFT would ask the hub about the base model."""
+        and silently leave the trained one at its start; PEFT would ask the hub about the base model; and the usual way
+        gathers all of a model that the processes share."""
+        state = sharding.whole(self.adapter_weights())
         if self.args.should_save:
             model = self.accelerator.unwrap_model(self.model)
-            adapters.save(model, Path(output_dir or self.args.output_dir), state_dict)
+            adapters.save(model, Path(output_dir or self.args.output_dir), state)
+
+    def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
+        """The trained adapter's parameters by name."""
+        named = self.accelerator.unwrap_model(self.model).named_parameters()
+        return {name: parameter for name, parameter in named if f".{adapters.ADAPTER}." in name}
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
         """The rate rises and falls linearly, counted from 1: the usual schedule takes its first step at rate 0, and
@@ -213,12 +230,28 @@ def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, An
         "bf16": next(model.parameters()).dtype == torch.bfloat16,
         "gradient_checkpointing": device != "cpu",  # memory is what runs out on an accelerator, time on a CPU
         "dataloader_pin_memory": device == "cuda",
+        "ddp_find_unused_parameters": False,  # every trainable weight takes part in every step
         "report_to": "none",
         "disable_tqdm": True,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,  # a loss that is not a number is shown as such
         "save_total_limit": 2,  # the newest, and the best or the one before; at 1 the newest is deleted at the end
     }
+
+
+def publish(
+    trainer: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    result: msgspec.Struct,
+    output: Path,
+    *,
+    base_name: str,
+    extras: Mapping[str, bytes],
+) -> None:
+    """`adapters.publish` of a trainer's adapter, gathered where the processes hold parts of it."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    state = sharding.whole(trainer.adapter_weights())
+    adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
 def run(trainer: Any, checkpoint: Path | None, *, save_steps: int, progress: bool) -> None:
@@ -229,7 +262,7 @@ def run(trainer: Any, checkpoint: Path | None, *, save_steps: int, progress: boo
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
     trainer.add_callback(SaveEvery(save_steps))
-    if progress:
+    if progress and ranks.is_main():
         trainer.add_callback(ProgressBar())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
