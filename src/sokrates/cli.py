@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sokrates import ranks
 from sokrates.cli_options import given, options
 from sokrates.config import (
     Config,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_MANY_PROCESSES = ("sft", "dpo")
 _FORMATS = ["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 
@@ -56,7 +59,8 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except (SokratesError, OSError) as error:
-            raise Mendable(str(error)) from None
+            who = f"process {ranks.rank()} of {ranks.count()}: " if ranks.count() > 1 else ""
+            raise Mendable(f"{who}{error}") from None
         except KeyboardInterrupt:
             say("interrupted; the same command goes on where it stopped")
             raise SystemExit(130) from None
@@ -96,7 +100,8 @@ def resolve(params: dict[str, Any], *sections: str) -> Config:
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="sokrates")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Train language models to prove: every step of a trace is checked by a sound symbolic solver.
 
     \b
@@ -110,6 +115,13 @@ def main() -> None:
     """
     # Read when torch is loaded. Threads that spin while they wait slow a shared machine down several times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if ranks.count() > 1 and context.invoked_subcommand not in _MANY_PROCESSES:
+        raise SokratesError(
+            f"{context.invoked_subcommand} runs in one process, not in {ranks.count()}; "
+            f"expected {' or '.join(_MANY_PROCESSES)} where several are launched"
+        )
+    if not ranks.is_main():
+        context.with_resource(_silence())
 
 
 @main.group()
@@ -598,6 +610,12 @@ def pretrain(**params: Any) -> None:
         on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
     )
     say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _run_loop(config: Config, redo: bool) -> None:

@@ -200,6 +200,9 @@ class SFTConfig(Section):
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="Weight decay of AdamW.")
     lora: LoraConfig = Field(default=LoraConfig(), description="The adapter.")
     logging_steps: int = Field(default=10, ge=1, description="Optimizer steps between two log lines.")
+    save_steps: int = Field(
+        default=100, ge=1, description="Optimizer steps between two checkpoints; the end of an epoch has one anyway."
+    )
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the adapter and the order of traces.")
 
     @model_validator(mode="after")
@@ -252,6 +255,9 @@ class DPOConfig(Section):
         default=True, description="Compute a prompt once for both its completions, where the model allows it."
     )
     logging_steps: int = Field(default=10, ge=1, description="Optimizer steps between two log lines.")
+    save_steps: int = Field(
+        default=100, ge=1, description="Optimizer steps between two checkpoints; the end of an epoch has one anyway."
+    )
     seed: int = Field(default=42, ge=0, le=LARGEST_SEED, description="Seed of the new adapter and the order of pairs.")
 
     @field_validator("loss_type")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sokrates import ranks
+
 if TYPE_CHECKING:
     from sokrates.traces.trace import Trace
 
@@ -19,7 +21,9 @@ Advance = Callable[..., None]
 
 
 def say(text: str) -> None:
-    """One line of news, on standard error."""
+    """One line of news, on standard error; of several processes the main one speaks."""
+    if not ranks.is_main():
+        return
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sokrates import jsonl
+from sokrates import jsonl, ranks
 from sokrates.errors import SokratesError
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def load_model(
 ) -> PreTrainedModel | PeftModel:
     """The model, with its adapter under the name `default`, in eval mode.
 
-    `device`: auto (a CUDA device if there is one), cpu, mps, cuda or cuda:N. `dtype`: float32, bfloat16, or auto, which
+    `device`: auto (a CUDA device if there is one), cpu, mps, cuda or cuda:N; of several processes each takes the CUDA
+    device of its own number. `dtype`: float32, bfloat16, or auto, which
     is bfloat16 on CUDA and float32 elsewhere. `trainable` lets the adapter, or all of a bare model, ask for gradients.
     Errors: as `resolve`; SokratesError for weights that cannot be read and a device that is not there.
     """
@@ -184,7 +185,13 @@ def _device(name: str) -> torch.device:
     import torch
 
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if ranks.count() > 1 and name.startswith("cuda"):
+        if name != "cuda":
+            raise SokratesError(
+                f"device {name} in {ranks.count()} processes: each needs its own; expected auto or cuda"
+            )
+        name = f"cuda:{ranks.local_rank()}"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SokratesError(f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Any, TypeVar
 import msgspec
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from sokrates import jsonl
+from sokrates import jsonl, ranks
 from sokrates.errors import SokratesError
 from sokrates.traces import probes
 from sokrates.traces.probes import PROBE_FILE
+from sokrates.training import processes
 
 ADAPTER = "default"
 """The adapter that is trained and saved: under this name TRL copies it as the reference of DPO."""
@@ -31,6 +34,7 @@ STAGING = ".training"
 RESULT = "training.json"
 CONFIG = "adapter_config.json"
 FINGERPRINT = "fingerprint"
+PROCESSES = "processes"
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -68,22 +72,39 @@ def finished(output: Path, identity: str, kind: type[R]) -> R | None:
 def prepare(output: Path, identity: str, *, resume: bool) -> Path:
     """The folder to train in, empty but for the checkpoints of the same training where `resume` is set.
 
-    Errors: SokratesError where `output` holds the finished adapter of another training: it is not written over.
+    Every process calls it; the main one clears the folder. Errors: SokratesError where `output` holds the finished
+    adapter of another training, which is not written over, and where the checkpoints are those of another number of
+    processes: their batches and random streams would not be the same.
     """
     if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT).get("fingerprint") != identity:
         raise SokratesError(f"{output}: holds the adapter of another training; give another --output or remove it")
     staging = output / STAGING
     marker = staging / FINGERPRINT
-    if not (resume and marker.is_file() and marker.read_text() == identity):
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
+    goes_on = resume and marker.is_file() and marker.read_text() == identity
+    begun_with = int((staging / PROCESSES).read_text()) if goes_on and (staging / PROCESSES).is_file() else 1
+    if goes_on and begun_with != ranks.count() and any(staging.glob("checkpoint-*")):
+        raise SokratesError(
+            f"{staging}: this training was begun with {begun_with} process(es) and cannot go on with {ranks.count()}; "
+            f"start it with {begun_with} again, or remove {staging} to begin anew"
+        )
+    processes.meet()  # all have read before one clears
+    if ranks.is_main():
+        if not goes_on:
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
+        (staging / PROCESSES).write_text(str(ranks.count()))
         marker.write_text(identity)
+    processes.meet()
     return staging
 
 
 def last_checkpoint(staging: Path) -> Path | None:
-    """The newest whole checkpoint: the trainer writes its state last, so one without it was cut short."""
-    whole = [folder for folder in staging.glob("checkpoint-*") if (folder / "trainer_state.json").is_file()]
+    """The newest whole checkpoint. One was cut short where the main process's last file, the trainer's state, is not
+    there, or the random state that each of several processes writes when it gets to it."""
+    last = ["trainer_state.json"]
+    if ranks.count() > 1:
+        last += [f"rng_state_{rank}.pth" for rank in range(ranks.count())]
+    whole = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in last)]
     return max(whole, key=step, default=None)
 
 
@@ -92,15 +113,24 @@ def step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def save(model: PeftModel, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Write the adapter `default` alone, with no look at the network for the base model's vocabulary."""
+def save(model: PeftModel, folder: Path, state: dict[str, torch.Tensor]) -> None:
+    """Write the adapter `default` alone, with no look at the network for the base model's vocabulary.
+
+    `state` is its weights by the names of the model's parameters.
+    """
     model.save_pretrained(
         str(folder),
         selected_adapters=[ADAPTER],
         save_embedding_layers=False,
-        **({"state_dict": state} if state else {}),
+        state_dict=state,
     )
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty form of a model card
+
+
+def read(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights that `save` wrote, by the names of a model's parameters."""
+    stored = load_file(folder / "adapter_model.safetensors")
+    return {re.sub(r"(lora_[A-Za-z_]+)", rf"\1.{ADAPTER}", name): tensor for name, tensor in stored.items()}
 
 
 def publish(
@@ -110,17 +140,28 @@ def publish(
     output: Path,
     base_name: str,
     extras: Mapping[str, bytes],
+    state: dict[str, torch.Tensor],
 ) -> None:
     """Write adapter, tokenizer, probes, extras and `result` beside the checkpoints, then move them into `output`.
 
-    `base_name` is written as the base model's name, as the user gave it and not as the path it was loaded from.
+    `base_name` is written as the base model's name, as the user gave it and not as the path it was loaded from. `state`
+    is the adapter's weights, whole: each process may hold only a part of the model. Every process calls it, for such a
+    model computes in all of them at once; the main one writes.
     """
-    ready = output / STAGING / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    model.peft_config[ADAPTER].base_model_name_or_path = base_name
-    save(model, ready)
-    tokenizer.save_pretrained(str(ready))
-    (ready / PROBE_FILE).write_bytes(probes.encode(probes.measure(model, tokenizer)))
+    measured = probes.measure(model, tokenizer)
+    processes.meet()  # another may still be writing its part of the last checkpoint
+    if ranks.is_main():
+        model.peft_config[ADAPTER].base_model_name_or_path = base_name
+        ready = output / STAGING / "ready"
+        shutil.rmtree(ready, ignore_errors=True)
+        save(model, ready, state)
+        tokenizer.save_pretrained(str(ready))
+        (ready / PROBE_FILE).write_bytes(probes.encode(measured))
+        _put_in_place(ready, result, output, extras)
+    processes.meet()
+
+
+def _put_in_place(ready: Path, result: msgspec.Struct, output: Path, extras: Mapping[str, bytes]) -> None:
     for name, content in extras.items():
         (ready / name).write_bytes(content)
     jsonl.write_json(ready / RESULT, result)

@@ -25,6 +25,11 @@ class Example(msgspec.Struct, frozen=True):
         """Tokens of prompt and completion together."""
         return len(self.prompt_ids) + len(self.completion_ids)
 
+    @property
+    def sequences(self) -> tuple[tuple[int, ...], ...]:
+        """What the model reads."""
+        return (self.prompt_ids + self.completion_ids,)
+
 
 class PairIds(msgspec.Struct, frozen=True):
     """One prompt with a better and a worse completion; `id` names it in errors."""
@@ -38,6 +43,11 @@ class PairIds(msgspec.Struct, frozen=True):
     def length(self) -> int:
         """Tokens of the prompt and the longer completion together."""
         return len(self.prompt_ids) + max(len(self.chosen_ids), len(self.rejected_ids))
+
+    @property
+    def sequences(self) -> tuple[tuple[int, ...], ...]:
+        """What the model reads."""
+        return (self.prompt_ids + self.chosen_ids, self.prompt_ids + self.rejected_ids)
 
 
 def check_examples(examples: Sequence[Example], max_length: int) -> None:

@@ -23,11 +23,11 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters, reference, stacking
+from sokrates.training import adapters, processes, reference, stacking
 from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
 from sokrates.training.shared import SharedPrefix, sharable
-from sokrates.training.trainer import AdapterTrainer, announce, arguments, no_dataset_bars, run
+from sokrates.training.trainer import AdapterTrainer, announce, arguments, no_dataset_bars, publish, run
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,10 +133,10 @@ def train_dpo(
     """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
 
     `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is.
-    `extras` are more files to publish with the adapter, by name. With
-    `resume`, the same training (same pairs, hyper-parameters and starting adapter) goes on from its last epoch, or is
-    not repeated where it is finished. Errors: SokratesError for a pair with an empty completion or longer than
-    `config.max_length`, and where `require_flash` asks for flash attention and another kernel would be used.
+    `extras` are more files to publish with the adapter, by name. With `resume`, the same training (same pairs,
+    hyper-parameters and starting adapter) goes on from its last checkpoint, or is not repeated where it is finished.
+    Errors: SokratesError for a pair with an empty completion or longer than `config.max_length`, for a loss that is no
+    finite number, and where `require_flash` asks for flash attention and another kernel would be used.
     """
     if not pairs:
         raise SokratesError("no preference pairs to train on; expected at least one")
@@ -147,6 +147,7 @@ def train_dpo(
         return done
     attention = choose(model, require_flash=require_flash)
     reference_key = reference.key(model, base_name, pairs)
+    processes.join(model.device.type)
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
     if config.adapter_mode == "stack":
@@ -160,7 +161,7 @@ def train_dpo(
     if progress:
         announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, progress=progress)
+    run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),
@@ -179,7 +180,7 @@ def train_dpo(
         attention=attention,
     )
     stacking.flatten(trainer.accelerator.unwrap_model(trainer.model))
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
+    publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)
     return result
 
 
@@ -199,6 +200,7 @@ def make_trainer(
         trainer = DPOTrainer(model=model, args=args, train_dataset=columns(pairs), processing_class=tokenizer)
     model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
     trainer.shares_prompts = config.share_prompts and sharable(model)
+    trainer.known = pairs
     return trainer
 
 

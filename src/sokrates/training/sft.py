@@ -28,11 +28,19 @@ from transformers import (
 
 from sokrates.config import SFTConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters, lengths
+from sokrates.training import adapters, lengths, processes, sharding
 from sokrates.training.attention import Attention, attends_by_segments, choose
 from sokrates.training.data import Example, check_examples
 from sokrates.training.lengths import Lengths
-from sokrates.training.trainer import AdapterTrainer, LikeLengthSampler, announce, arguments, no_dataset_bars, run
+from sokrates.training.trainer import (
+    AdapterTrainer,
+    LikeLengthSampler,
+    announce,
+    arguments,
+    no_dataset_bars,
+    publish,
+    run,
+)
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -107,10 +115,10 @@ def train_sft(
 
     A plain `model` gets a new adapter from `config.lora`; a PeftModel is trained on from its adapter `default`. Either
     is used up: load the result from `output`. `base_name` is what the folder says its base model is.
-    `extras` are more files to publish with the adapter, by name. With `resume`, the
-    same training (same inputs, hyper-parameters and starting adapter) goes on from its last epoch, or is not repeated
-    where it is finished. Errors: SokratesError for an example that is empty or longer than `config.max_length`, and
-    where `require_flash` asks for flash attention and another kernel would be used.
+    `extras` are more files to publish with the adapter, by name. With `resume`, the same training (same inputs,
+    hyper-parameters and starting adapter) goes on from its last checkpoint, or is not repeated where it is finished.
+    Errors: SokratesError for an example that is empty or longer than `config.max_length`, for a loss that is no finite
+    number, and where `require_flash` asks for flash attention and another kernel would be used.
     """
     if not examples:
         raise SokratesError("no examples to fine-tune on; expected at least one")
@@ -121,13 +129,14 @@ def train_sft(
     if resume and (done := adapters.finished(output, identity, SFTResult)):
         return done
     attention = choose(model, require_flash=require_flash)
+    processes.join(model.device.type)
     staging = adapters.prepare(output, identity, resume=resume)
     seen = _lengths(examples, config)
     if progress:
         announce(f"{attention}\n{seen}")
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
-    resumed_at = _train(trainer, EarlyStopping(config.early_stopping_patience), staging, progress)
+    resumed_at = _train(trainer, config, staging, progress)
     result = SFTResult(
         examples=len(examples),
         heldout=len(heldout),
@@ -145,7 +154,7 @@ def train_sft(
         attention=attention,
         lengths=seen,
     )
-    adapters.publish(trainer.accelerator.unwrap_model(trainer.model), tokenizer, result, output, base_name, extras)
+    publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)
     return result
 
 
@@ -180,7 +189,7 @@ def make_trainer(
         seed=config.seed,
     )
     with no_dataset_bars():
-        return SFTTrainer(
+        trainer = SFTTrainer(
             model=model,
             args=args,
             train_dataset=_columns(examples),
@@ -188,10 +197,13 @@ def make_trainer(
             processing_class=tokenizer,
             peft_config=None if isinstance(model, PeftModel) else _lora(config),
         )
+    trainer.known = [*examples, *heldout]
+    return trainer
 
 
-def _train(trainer: SFTTrainer, stopping: EarlyStopping, staging: Path, progress: bool) -> int:
+def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool) -> int:
     """Train until the epochs are over or the held-out loss has stopped falling, and put the best adapter in place."""
+    stopping = EarlyStopping(config.early_stopping_patience)
     checkpoint = adapters.last_checkpoint(staging)
     before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
     resumed_at = adapters.step(checkpoint) if checkpoint else 0
@@ -199,10 +211,10 @@ def _train(trainer: SFTTrainer, stopping: EarlyStopping, staging: Path, progress
         trainer.state = before  # it had stopped, and was killed before it published
     else:
         trainer.add_callback(stopping)
-        run(trainer, checkpoint, progress=progress)
+        run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
-        trainer.accelerator.unwrap_model(trainer.model).load_adapter(str(best), adapters.ADAPTER)
+        sharding.restore(trainer.adapter_weights(), adapters.read(best))
     return resumed_at
 
 

@@ -1,28 +1,39 @@
 """What the two trainers share: TRL's loop with nothing sent out, nothing printed, and checkpoints that resume.
 
 Contract: the arguments follow the model: it trains on the device where it lies, under bfloat16 autocast iff its weights
-are bfloat16. A training that was killed and resumed equals one that was not, on the same machine.
+are bfloat16. A training that was killed and resumed equals one that was not, on the same machine. A loss that is no
+finite number ends it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datasets
+import msgspec
 import torch
 from accelerate.utils import tqdm
 from peft import PeftModel
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import SaveStrategy
 
-from sokrates.training import adapters
+from sokrates import ranks
+from sokrates.training import adapters, finite, sharding
 
 POOL = 16
 """Batches among whose examples one batch is made of like lengths."""
@@ -37,6 +48,38 @@ class AdapterTrainer:
     train_dataset: Any
     optimizer: Any
     lr_scheduler: Any
+    state: Any
+
+    known: Sequence[finite.Named] = ()
+    """The examples or pairs that it trains and measures on: by them it names what is in a batch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._step_batches: list[dict[str, Any]] = []
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The trainer's. Errors: SokratesError for one that is no finite number, with the ids in the batch."""
+        batch = dict(inputs)
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        loss = result[0] if return_outputs else result
+        if not self.model.training:
+            finite.check(loss, "held-out loss", f"after step {self.state.global_step}", [batch], self.known)
+            return result
+        finite.check(loss, "loss", f"step {self.state.global_step + 1}", [batch], self.known)
+        self._step_batches.append(batch)
+        return result
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The trainer's; it is asked before the weights move. Errors: SokratesError where it is no finite number."""
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[misc]
+        batches, self._step_batches = self._step_batches, []
+        if norm is not None:
+            whole = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # FSDP spreads even a scalar out
+            value = torch.as_tensor(whole, device=self.args.device)
+            finite.check(value, "size of the gradient", f"step {self.state.global_step + 1}", batches, self.known)
+        return norm
 
     def row_lengths(self, rows: datasets.Dataset) -> list[int]:
         """Tokens of each row, by which rows are put together in batches."""
@@ -48,12 +91,19 @@ class AdapterTrainer:
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: a checkpoint is not for publishing."""
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Only the trained adapter. With the reference's copy in a sub-folder beside it, resuming would load that
-        and silently leave the trained one at its start; and PEFT would ask the hub about the base model."""
+        and silently leave the trained one at its start; PEFT would ask the hub about the base model; and the usual way
+        gathers all of a model that the processes share."""
+        state = sharding.whole(self.adapter_weights())
         if self.args.should_save:
             model = self.accelerator.unwrap_model(self.model)
-            adapters.save(model, Path(output_dir or self.args.output_dir), state_dict)
+            adapters.save(model, Path(output_dir or self.args.output_dir), state)
+
+    def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
+        """The trained adapter's parameters by name."""
+        named = self.accelerator.unwrap_model(self.model).named_parameters()
+        return {name: parameter for name, parameter in named if f".{adapters.ADAPTER}." in name}
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
         """The rate rises and falls linearly, counted from 1: the usual schedule takes its first step at rate 0, and
@@ -116,6 +166,30 @@ class LogLastStep(TrainerCallback):
             control.should_log = True
 
 
+class SaveEvery(TrainerCallback):
+    """A checkpoint, and before it a log entry, at every multiple of some number of steps.
+
+    What was not logged is not in a checkpoint: without the entry a resumed history would leave a part out. The last
+    step of an epoch is left to the epoch's own checkpoint, which would be written over this one.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        ends = args.save_strategy == SaveStrategy.EPOCH and (
+            state.global_step == state.max_steps or state.epoch == int(state.epoch or 0)
+        )
+        if state.global_step % self.steps == 0 and not ends:
+            control.should_save = True
+        control.should_log |= control.should_save
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        control.should_log |= control.should_save
+
+
 class ProgressBar(TrainerCallback):
     """One line for the whole training, with the latest losses beside it."""
 
@@ -157,6 +231,7 @@ def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, An
         "bf16": next(model.parameters()).dtype == torch.bfloat16,
         "gradient_checkpointing": device != "cpu",  # memory is what runs out on an accelerator, time on a CPU
         "dataloader_pin_memory": device == "cuda",
+        "ddp_find_unused_parameters": False,  # every trainable weight takes part in every step
         "report_to": "none",
         "disable_tqdm": True,
         "logging_first_step": True,
@@ -165,11 +240,30 @@ def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, An
     }
 
 
-def run(trainer: Any, checkpoint: Path | None, *, progress: bool) -> None:
-    """Train to the end, from `checkpoint` where there is one, with a bar if `progress`."""
+def publish(
+    trainer: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    result: msgspec.Struct,
+    output: Path,
+    *,
+    base_name: str,
+    extras: Mapping[str, bytes],
+) -> None:
+    """`adapters.publish` of a trainer's adapter, gathered where the processes hold parts of it."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    state = sharding.whole(trainer.adapter_weights())
+    adapters.publish(model, tokenizer, result, output, base_name, extras, state)
+
+
+def run(trainer: Any, checkpoint: Path | None, *, save_steps: int, progress: bool) -> None:
+    """Train to the end, from `checkpoint` where there is one, with a bar if `progress`.
+
+    A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for.
+    """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
-    if progress:
+    trainer.add_callback(SaveEvery(save_steps))
+    if progress and ranks.is_main():
         trainer.add_callback(ProgressBar())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
