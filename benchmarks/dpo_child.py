@@ -84,12 +84,14 @@ def measure_training(
     skipped = min(WARM_UP, len(clock.ends) - 2)
     timed = len(clock.ends) - 1 - skipped
     step = (clock.ends[-1] - clock.ends[skipped]) / timed
-    training_seconds = step * len(pairs) / config.batch_size
+    a_step = config.batch_size * config.gradient_accumulation_steps
+    training_seconds = step * len(pairs) / a_step
     epoch = training_seconds + cache_seconds
     return {
         "attention": made.attention,
         "pairs": len(pairs),
-        "batch_pairs": config.batch_size,
+        "step_pairs": a_step,
+        "batch_pairs": trainer.args.per_device_train_batch_size,
         "learning_rate": config.learning_rate,
         "lengths": lengths(pairs),
         "seconds_a_step": round(step, 4),
@@ -114,10 +116,14 @@ def measure(job: str, bench: Bench, config: DPOConfig, device: str, dtype: str) 
         name, _, place = name.rpartition("-")
         return {"kind": kind, "way": name, "place": place, **measure_loading(WAYS[name], bench, place, dtype)}
     if kind == "memory":
-        pairs, config = long_pairs(bench, LONG_PAIRS), config.model_copy(update={"batch_size": 2})
+        pairs, config = (
+            long_pairs(bench, LONG_PAIRS),
+            config.model_copy(update={"batch_size": 2, "gradient_accumulation_steps": 1}),
+        )
     else:
         pairs = preference_pairs(bench)
-        pairs = pairs[: len(pairs) // config.batch_size * config.batch_size]
+        a_step = config.batch_size * config.gradient_accumulation_steps
+        pairs = pairs[: len(pairs) // a_step * a_step]
     return {"kind": kind, "way": name, **measure_training(WAYS[name], bench, pairs, config, device, dtype)}
 
 
@@ -145,7 +151,7 @@ def main(
         figures: dict[str, Any] = {"kind": MACHINE, "operations": rates.operations, "bytes": rates.bytes}
     else:
         config = DPOConfig(
-            batch_size=8, gradient_accumulation_steps=1, learning_rate=learning_rate, logging_steps=1, seed=1
+            batch_size=8, gradient_accumulation_steps=2, learning_rate=learning_rate, logging_steps=1, seed=1
         )
         figures = measure(job, bench, config, device, dtype)
     jsonl.write_json(parts / f"{job}.json", common | figures)

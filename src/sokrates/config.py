@@ -188,6 +188,9 @@ class SFTConfig(Section):
     max_steps: int = Field(default=0, ge=0, description="Exactly this many optimizer steps; 0 counts by epochs.")
     batch_size: int = Field(default=4, ge=1, description="Rows of a batch on one device; packed where packing is on.")
     gradient_accumulation_steps: int = Field(default=8, ge=1, description="Batches before one optimizer step.")
+    batch_tokens: int = Field(
+        default=32768, ge=0, description="On a GPU, batches of one optimizer step are joined up to so many tokens."
+    )
     learning_rate: float = Field(default=2e-5, gt=0, le=1, description="Peak learning rate.")
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises.")
     max_length: int = Field(default=2048, ge=16, description="Tokens of a row.")
@@ -240,6 +243,9 @@ class DPOConfig(Section):
     num_epochs: int = Field(default=1, ge=1, description="Passes over the pairs.")
     batch_size: int = Field(default=8, ge=1, description="Pairs of a batch on one device.")
     gradient_accumulation_steps: int = Field(default=2, ge=1, description="Batches before one optimizer step.")
+    batch_tokens: int = Field(
+        default=32768, ge=0, description="On a GPU, batches of one optimizer step are joined up to so many tokens."
+    )
     learning_rate: float = Field(default=5e-7, gt=0, le=1, description="Peak learning rate.")
     beta: float = Field(default=0.1, gt=0, description="How strongly the reference model holds the trained one.")
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps in which the rate rises.")

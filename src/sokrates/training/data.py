@@ -45,6 +45,11 @@ class PairIds(msgspec.Struct, frozen=True):
         return len(self.prompt_ids) + max(len(self.chosen_ids), len(self.rejected_ids))
 
     @property
+    def shared_length(self) -> int:
+        """Tokens that are computed where the prompt is computed once."""
+        return len(self.prompt_ids) + len(self.chosen_ids) + len(self.rejected_ids)
+
+    @property
     def sequences(self) -> tuple[tuple[int, ...], ...]:
         """What the model reads."""
         return (self.prompt_ids + self.chosen_ids, self.prompt_ids + self.rejected_ids)

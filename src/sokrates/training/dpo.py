@@ -27,7 +27,7 @@ from sokrates.training import adapters, processes, reference, stacking
 from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
 from sokrates.training.shared import SharedPrefix, sharable
-from sokrates.training.trainer import AdapterTrainer, announce, arguments, no_dataset_bars, publish, run
+from sokrates.training.trainer import AdapterTrainer, announce, arguments, join, no_dataset_bars, publish, run
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,11 +195,20 @@ def make_trainer(
 
     Prompts are shared where `attention.choose` gave the model an attention that can.
     """
+    shares = config.share_prompts and sharable(model)
     args = training_arguments(model, config, staging)
+    args.per_device_train_batch_size, args.gradient_accumulation_steps = join(
+        config.batch_size,
+        config.gradient_accumulation_steps,
+        max(pair.shared_length if shares else 2 * pair.length for pair in pairs),
+        model.device.type,
+        config.batch_tokens,
+    )
     with no_dataset_bars():
         trainer = DPOTrainer(model=model, args=args, train_dataset=columns(pairs), processing_class=tokenizer)
     model.delete_adapter("ref")  # TRL's copy for a reference that is computed at every step
-    trainer.shares_prompts = config.share_prompts and sharable(model)
+    trainer.shares_prompts = shares
+    trainer.like = config.batch_size
     trainer.known = pairs
     return trainer
 

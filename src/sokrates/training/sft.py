@@ -37,6 +37,7 @@ from sokrates.training.trainer import (
     LikeLengthSampler,
     announce,
     arguments,
+    join,
     no_dataset_bars,
     publish,
     run,
@@ -168,7 +169,7 @@ def make_trainer(
     heldout: Sequence[Example] = (),
 ) -> SFTTrainer:
     """TRL's trainer for these examples, ready to train."""
-    rows, accumulation = _batch(model, config)
+    rows, accumulation = _batch(model, examples, config)
     evaluation = _evaluation(config) if heldout else {"save_strategy": "epoch"}
     args = trl.SFTConfig(
         **arguments(model, staging),
@@ -197,6 +198,7 @@ def make_trainer(
             processing_class=tokenizer,
             peft_config=None if isinstance(model, PeftModel) else _lora(config),
         )
+    trainer.like = config.batch_size
     trainer.known = [*examples, *heldout]
     return trainer
 
@@ -218,7 +220,7 @@ def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool
     return resumed_at
 
 
-def _batch(model: PreTrainedModel | PeftModel, config: SFTConfig) -> tuple[int, int]:
+def _batch(model: PreTrainedModel | PeftModel, examples: Sequence[Example], config: SFTConfig) -> tuple[int, int]:
     """Rows that go through the model together, and how often before one optimizer step.
 
     Packed rows of a batch are laid end to end. Attention that is not told where documents end would then cost the
@@ -227,7 +229,8 @@ def _batch(model: PreTrainedModel | PeftModel, config: SFTConfig) -> tuple[int, 
     ragged = attends_by_segments(model) or "flash" in (model.config._attn_implementation or "")
     if config.packing and not ragged:
         return 1, config.batch_size * config.gradient_accumulation_steps
-    return config.batch_size, config.gradient_accumulation_steps
+    tokens = config.max_length if config.packing else max(example.length for example in examples)
+    return join(config.batch_size, config.gradient_accumulation_steps, tokens, model.device.type, config.batch_tokens)
 
 
 def _lengths(examples: Sequence[Example], config: SFTConfig) -> Lengths:

@@ -50,6 +50,8 @@ class AdapterTrainer:
     lr_scheduler: Any
     state: Any
 
+    like: int = 0
+    """How many consecutive rows have like lengths; 0 is a batch. It fixes the order, whatever a batch is joined of."""
     known: Sequence[finite.Named] = ()
     """The examples or pairs that it trains and measures on: by them it names what is in a batch."""
 
@@ -117,7 +119,23 @@ class AdapterTrainer:
 
     def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        return LikeLengthSampler(self.row_lengths(rows), self.args.per_device_train_batch_size, self.args.seed)
+        like = self.like or self.args.per_device_train_batch_size
+        return LikeLengthSampler(self.row_lengths(rows), like, self.args.seed)
+
+
+def join(rows: int, accumulation: int, tokens: int, device: str, most: int) -> tuple[int, int]:
+    """Rows of a batch and batches of an optimizer step, joined as far as a GPU should take them.
+
+    Batches of `rows` rows, each of at most `tokens` tokens, become one where they have at most `most` together; the
+    step stays the same. A small model's small batch leaves a GPU waiting for the next operation to be launched: at 0.6B
+    one of 7,000 tokens takes half a second, of which the GPU works 0.2.
+    """
+    if not device.startswith("cuda"):
+        return rows, accumulation
+    times = max(
+        k for k in range(1, accumulation + 1) if accumulation % k == 0 and (k == 1 or k * rows * tokens <= most)
+    )
+    return rows * times, accumulation // times
 
 
 def learning_rate_share(done: int, *, warmup: int, total: int) -> float:
