@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Literal
@@ -34,8 +35,8 @@ from sokrates.training.trainer import no_dataset_bars
 MAX_LENGTH = 2048
 BATCH = 8
 """Examples of a padded batch."""
-ROWS = 4
-"""Packed rows of a batch."""
+ROWS = 8
+"""Most packed rows of a batch: as many tokens as a batch padded to `MAX_LENGTH` holds."""
 WARM_UP = 2
 """Steps before any is counted."""
 LEARNING_RATE = 2e-4
@@ -229,26 +230,41 @@ class Bench:
         tokens = sum(example.length for example in examples)
         return Step(time.perf_counter() - began, loss, len(examples), tokens, computed, len(losses))
 
-    def profile(self, examples: Sequence[Example], most: int = 25) -> list[dict[str, Any]]:
-        """The operations of one step that took longest by themselves: milliseconds on the device, else the CPU."""
+    def profile(self, examples: Sequence[Example], most: int = 25) -> dict[str, Any]:
+        """The operations of one step that took longest by themselves, on the device, else on the CPU.
+
+        Where `busy_milliseconds` is well below the step's seconds without the profiler, the device waits for launches.
+        """
         on_gpu = self._device.startswith("cuda")
-        activities = [torch.profiler.ProfilerActivity.CPU, *([torch.profiler.ProfilerActivity.CUDA] if on_gpu else [])]
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        if on_gpu:
+            activities.append(torch.profiler.ProfilerActivity.CUDA)
         with torch.profiler.profile(activities=activities) as seen:
             self.step(examples)
-        name = "self_device_time_total" if on_gpu else "self_cpu_time_total"
-        events = sorted(seen.key_averages(), key=lambda event: -getattr(event, name))
-        # Under CUDA an operator and its kernels both carry the device time: only kernels are counted.
-        kernels = [event for event in events if not on_gpu or "cuda" in str(event.device_type).lower()]
-        total = sum(getattr(event, name) for event in kernels)
-        return [
-            {
-                "operation": event.key[:120],
-                "calls": event.count,
-                "milliseconds": round(getattr(event, name) / 1000, 3),
-                "share": round(getattr(event, name) / total, 4),
-            }
-            for event in kernels[:most]
+
+        def milliseconds(event: Any) -> float:
+            return (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1000
+
+        # Operators carry their kernels' time too, and so do annotations: kernels alone are counted.
+        events = [
+            event
+            for event in seen.key_averages()
+            if not on_gpu or ("CUDA" in str(event.device_type) and not getattr(event, "is_user_annotation", False))
         ]
+        busy = sum(map(milliseconds, events)) or 1.0
+        return {
+            "busy_milliseconds": round(busy, 2),
+            "launches": sum(event.count for event in events),
+            "operations": [
+                {
+                    "operation": event.key[:120],
+                    "calls": event.count,
+                    "milliseconds": round(milliseconds(event), 3),
+                    "share": round(milliseconds(event) / busy, 4),
+                }
+                for event in sorted(events, key=milliseconds, reverse=True)[:most]
+            ],
+        }
 
     def reset_peak(self) -> None:
         """Forget what building the model took."""
@@ -270,8 +286,11 @@ class Bench:
             return list(trainer._prepare_dataset(columns, self._spelling, trainer.args, packing, None, "step"))
 
     def _batches(self, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(rows), self._rows):
-            yield self._trainer.data_collator(rows[start : start + self._rows])
+        """As few batches as hold the rows, of like numbers: the last of a step is not left with one row."""
+        count = -(-len(rows) // self._rows)
+        edges = [number * len(rows) // count for number in range(count + 1)]
+        for start, end in pairwise(edges):
+            yield self._trainer.data_collator(rows[start:end])
 
     def _wait(self) -> None:
         if self._device.startswith("cuda"):
