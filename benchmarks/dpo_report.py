@@ -82,7 +82,7 @@ def table(summary: dict[str, Any]) -> str:
     lines.append("training: pairs/s over an epoch (cache included), times plain TRL, cache s, peak GiB, share, losses")
     for row in summary["training"]:
         lines.append("  " + _training_line(row, summary["dtype"]))
-    lines += [f"failed: {row['row']}: {row['error'].splitlines()[-1:]}" for row in summary["failed"]]
+    lines += [f"failed: {row['row']}: {(row['error'].splitlines() or [''])[-1]}" for row in summary["failed"]]
     return "\n".join(lines)
 
 

@@ -114,7 +114,8 @@ def load(way: Way, bench: Bench, device: str, dtype: str) -> Ready:
             ready.model = peft.get_peft_model(merged, new)
     if way.copied:
         with _clock(ready, "copy", device):
-            ready.copy = models.load_model(bench.adapter, device=device, dtype=dtype)
+            # Merged: TRL's fused head does not take a reference with an adapter.
+            ready.copy = models.load_model(bench.adapter, device=device, dtype=dtype).merge_and_unload()
     if way.ours:
         with _clock(ready, "attention", device):
             ready.attention = str(attention.choose(ready.model))

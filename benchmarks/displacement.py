@@ -1,0 +1,102 @@
+"""Likelihood displacement: DPO may make the chosen completion less likely too; an SFT term holds it up.
+
+The embedded model with a new adapter is trained on pairs of a gold trace over the same with sloppy steps, once
+on a CPU for each loss, from the same start and in the same order. What is shown is by how much the log-probabilities of
+both completions have changed since the start, in nats per completion, and what they are per token.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import peft
+import torch
+
+from benchmarks.generation import RESULTS
+from benchmarks.machine import describe
+from sokrates import jsonl, models
+from sokrates.config import DPOConfig
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.traces.gold import gold_outline, write_outline
+from sokrates.traces.prompt import PromptStyle, encode_completion, encode_prompt
+from sokrates.traces.sloppy import sloppy_outline
+from sokrates.training.data import PairIds
+from sokrates.training.dpo import Progress, train_dpo
+
+LOSSES: dict[str, tuple[list[str], list[float]]] = {
+    "sigmoid": (["sigmoid"], [1.0]),
+    "sigmoid + 0.2 sft": (["sigmoid", "sft"], [1.0, 0.2]),
+    "sigmoid + sft": (["sigmoid", "sft"], [1.0, 1.0]),
+}
+
+
+def pairs(count: int, tokenizer: Any) -> list[PairIds]:
+    """Pairs of the problems whose sloppy text differs from the gold one."""
+    source, found = random.Random(5), []
+    for problem in generate(count, GeneratorSettings(1, 3), seed=9, prefix="displacement"):
+        outline = gold_outline(problem)
+        texts = [
+            write_outline(problem, steps) for steps in (outline, sloppy_outline(problem, outline, source, rate=0.5))
+        ]
+        if texts[0] != texts[1]:
+            prompt = tuple(encode_prompt(tokenizer, problem, PromptStyle(instructions=False)))
+            completions = (tuple(encode_completion(tokenizer, text)) for text in texts)
+            found.append(PairIds(problem.problem_id, prompt, *completions))
+    return found
+
+
+def train(losses: str, data: list[PairIds], config: DPOConfig, folder: Path) -> list[dict[str, float]]:
+    """The history under these losses."""
+    kinds, weights = LOSSES[losses]
+    torch.manual_seed(config.seed)
+    lora = peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = peft.get_peft_model(models.load_model(models.EMBEDDED, device="cpu"), lora)
+    settings = DPOConfig.model_validate(config.model_dump() | {"loss_type": kinds, "loss_weights": weights})
+    tokenizer = models.load_tokenizer(models.EMBEDDED)
+    result = train_dpo(model, tokenizer, data, settings, folder, base_name=models.EMBEDDED, progress=False)
+    return [_change(entry, config.beta) for entry in result.history]
+
+
+def _change(entry: Progress, beta: float) -> dict[str, float]:
+    """A reward is beta times the change of the log-probability since the start."""
+    figures: dict[str, float] = msgspec.structs.asdict(entry)
+    return figures | {"chosen_change": entry.chosen_reward / beta, "rejected_change": entry.rejected_reward / beta}
+
+
+@click.command()
+@click.option("--pairs", "count", default=200, show_default=True, help="Problems to make pairs of.")
+@click.option("--epochs", default=2, show_default=True)
+@click.option("--learning-rate", default=3e-4, show_default=True)
+@click.option("--beta", default=0.1, show_default=True)
+@click.option("--output", type=Path, default=RESULTS, help="Folder for the JSON.")
+def main(count: int, epochs: int, learning_rate: float, beta: float, output: Path) -> None:
+    """Train once for each loss, print what became of both completions, and write it as JSON."""
+    data = pairs(count, models.load_tokenizer(models.EMBEDDED))
+    config = DPOConfig(
+        num_epochs=epochs, learning_rate=learning_rate, beta=beta, gradient_accumulation_steps=1, logging_steps=5
+    )
+    summary: dict[str, Any] = {
+        "machine": describe("torch", "transformers", "trl", "peft"),
+        "pairs": len(data),
+        "completion_tokens": sum(len(pair.chosen_ids) + len(pair.rejected_ids) for pair in data) / (2 * len(data)),
+        "config": config.model_dump(),
+        "losses": {},
+    }
+    with tempfile.TemporaryDirectory() as name:
+        for number, losses in enumerate(LOSSES):
+            summary["losses"][losses] = history = train(losses, data, config, Path(name) / str(number))
+            print(f"{losses}: step, chosen and rejected: change (nats), log-probability a token; margin", flush=True)
+            for entry in history:
+                changes = f"{entry['chosen_change']:+8.3f} {entry['rejected_change']:+8.3f}"
+                tokens = f"{entry['chosen_logp_per_token']:+.4f} {entry['rejected_logp_per_token']:+.4f}"
+                print(f"  {entry['step']:4} {changes}   {tokens}  {entry['margin']:.3f}")
+    jsonl.write_json(output / "displacement-embedded-cpu.json", summary)
+
+
+if __name__ == "__main__":
+    main()
