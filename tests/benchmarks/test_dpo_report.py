@@ -47,7 +47,7 @@ def test_ratios_are_to_the_plain_ways_of_the_same_run(tmp_path):
     summary = written(tmp_path)
     assert by_way(summary["loading"])["ours"]["sooner_than_merge"] == pytest.approx(0.4)
     ours = by_way(summary["memory"])["ours"]
-    assert (ours["share_of_copy"], ours["share_of_merged"]) == (pytest.approx(0.559), pytest.approx(0.974))
+    assert (ours["of_copy"], ours["of_merged"]) == (pytest.approx(0.559), pytest.approx(0.974))
     ours = by_way(summary["training"])["ours"]
     assert ours["times_plain_trl"] == 2.0 and ours["share_of_matrix_product"] == pytest.approx(0.4)
     assert ours["largest_loss_difference"] == pytest.approx(0.005)
