@@ -30,7 +30,6 @@ from sokrates.training.dpo import Progress, train_dpo
 
 LOSSES: dict[str, tuple[list[str], list[float]]] = {
     "sigmoid": (["sigmoid"], [1.0]),
-    "sigmoid + 0.2 sft": (["sigmoid", "sft"], [1.0, 0.2]),
     "sigmoid + sft": (["sigmoid", "sft"], [1.0, 1.0]),
 }
 
@@ -69,16 +68,16 @@ def _change(entry: Progress, beta: float) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--pairs", "count", default=200, show_default=True, help="Problems to make pairs of.")
-@click.option("--epochs", default=2, show_default=True)
-@click.option("--learning-rate", default=3e-4, show_default=True)
+@click.option("--pairs", "count", default=64, show_default=True, help="Problems to make pairs of.")
+@click.option("--epochs", default=3, show_default=True)
+@click.option("--learning-rate", default=1e-3, show_default=True)
 @click.option("--beta", default=0.1, show_default=True)
 @click.option("--output", type=Path, default=RESULTS, help="Folder for the JSON.")
 def main(count: int, epochs: int, learning_rate: float, beta: float, output: Path) -> None:
     """Train once for each loss, print what became of both completions, and write it as JSON."""
     data = pairs(count, models.load_tokenizer(models.EMBEDDED))
     config = DPOConfig(
-        num_epochs=epochs, learning_rate=learning_rate, beta=beta, gradient_accumulation_steps=1, logging_steps=5
+        num_epochs=epochs, learning_rate=learning_rate, beta=beta, gradient_accumulation_steps=1, logging_steps=2
     )
     summary: dict[str, Any] = {
         "machine": describe("torch", "transformers", "trl", "peft"),
