@@ -27,10 +27,10 @@ from sokrates import jsonl
 
 MACHINE = "machine"
 LOADED = ("plain-merge", "ours", "stack")
-REMEMBERED = ("plain-merge", "plain-copy", "plain-trl", "ours", "stack")
+REMEMBERED = ("plain-copy", "ours", "plain-merge-same", "plain-merge", "stack", "plain-trl")
 TRAINED = ("plain-ordered", "ours", "plain-trl", "plain-merge", "stack", "cache", "sharing", "plain-copy")
 """What is measured in which part, what matters most first: time may run out."""
-PAIRS = {"embedded": 64, "tiny": 64, "0.6b": 512, "8b": 96}
+PAIRS = {"embedded": 64, "tiny": 64, "0.6b": 512, "8b": 128}
 
 
 @click.command()

@@ -11,6 +11,8 @@ from sokrates import jsonl
 STANDARD = "plain-ordered"
 """Whose losses the exact ways must have."""
 EXACT = ("cache", "sharing", "ours")
+SHARES = {"of_copy": "plain-copy", "of_merged": "plain-merge", "of_merged_same_rank": "plain-merge-same"}
+"""Ways whose memory the others' is a share of."""
 LIMITS = {"float32": 1e-4, "bfloat16": 1e-2}
 """How far a loss may be from the standard's."""
 
@@ -47,7 +49,7 @@ def _loading(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _memory(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     peaks = {row["way"]: row["peak_memory_gib"] for row in rows}
     for row in rows:
-        for other, name in (("plain-copy", "share_of_copy"), ("plain-merge", "share_of_merged")):
+        for name, other in SHARES.items():
             if row["peak_memory_gib"] and peaks.get(other):
                 row[name] = round(row["peak_memory_gib"] / peaks[other], 3)
     return rows
@@ -74,15 +76,15 @@ def table(summary: dict[str, Any]) -> str:
         steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in row["seconds"].items())
         sooner = f"{row['sooner_than_merge']:+.0%}" if "sooner_than_merge" in row else ""
         lines.append(f"  {row['way']:14} {row['place']:5} {row['total_seconds']:8.2f}  {sooner:>6} sooner  ({steps})")
-    lines.append("memory at 2 pairs of 1,024 tokens: GiB allocated, of which share of a reference copy's, of merged's")
+    lines.append("memory at 2 pairs of 1,024 tokens: GiB allocated; share of the ways " + ", ".join(SHARES.values()))
     for row in summary["memory"]:
-        shares = [f"{row[name]:.0%}" if name in row else "-" for name in ("share_of_copy", "share_of_merged")]
+        shares = "".join(f"{f'{row[name]:.1%}' if name in row else '-':>8}" for name in SHARES)
         peak = "-" if row["peak_memory_gib"] is None else f"{row['peak_memory_gib']:.2f}"
-        lines.append(f"  {row['way']:14} {peak:>8}  {shares[0]:>5} {shares[1]:>5}")
+        lines.append(f"  {row['way']:16} {peak:>8}{shares}")
     lines.append("training: pairs/s over an epoch (cache included), times plain TRL, cache s, peak GiB, share, losses")
     for row in summary["training"]:
         lines.append("  " + _training_line(row, summary["dtype"]))
-    lines += [f"failed: {row['row']}: {row['error'].splitlines()[-1:]}" for row in summary["failed"]]
+    lines += [f"failed: {row['row']}: {(row['error'].splitlines() or [''])[-1]}" for row in summary["failed"]]
     return "\n".join(lines)
 
 

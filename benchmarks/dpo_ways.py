@@ -21,7 +21,7 @@ import trl
 from trl.trainer.utils import use_adapter
 
 from benchmarks.dpo_work import Passes
-from benchmarks.generation_shapes import Bench
+from benchmarks.generation_shapes import RANK, Bench
 from sokrates import models
 from sokrates.config import DPOConfig
 from sokrates.training import attention, dpo, reference, stacking
@@ -36,6 +36,8 @@ class Way:
     title: str
     exact: bool = False
     merged: bool = False
+    rank: int = 16
+    """Of the new adapter after a merge; the plan's."""
     copied: bool = False
     ordered: bool = True
     """Batches of like length, in our order."""
@@ -58,6 +60,7 @@ WAYS = {
     way.name: way
     for way in (
         Way("plain-merge", "TRL after merge, unload and a new LoRA", merged=True, ordered=False),
+        Way("plain-merge-same", "the same, new LoRA of SFT's rank", merged=True, rank=RANK, ordered=False),
         Way("plain-copy", "TRL with a reference copy of the model", copied=True, ordered=False),
         Way("plain-trl", "TRL on the adapter", ordered=False),
         Way("plain-ordered", "TRL on the adapter, our order of pairs", exact=True),
@@ -110,11 +113,12 @@ def load(way: Way, bench: Bench, device: str, dtype: str) -> Ready:
         with _clock(ready, "merge", device):
             merged = ready.model.merge_and_unload()
         with _clock(ready, "new_adapter", device):
-            new = peft.LoraConfig(r=lora.r, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+            new = peft.LoraConfig(r=way.rank, lora_alpha=2 * way.rank, target_modules="all-linear")
             ready.model = peft.get_peft_model(merged, new)
     if way.copied:
         with _clock(ready, "copy", device):
-            ready.copy = models.load_model(bench.adapter, device=device, dtype=dtype)
+            # Merged: TRL's fused head does not take a reference with an adapter.
+            ready.copy = models.load_model(bench.adapter, device=device, dtype=dtype).merge_and_unload()
     if way.ours:
         with _clock(ready, "attention", device):
             ready.attention = str(attention.choose(ready.model))

@@ -153,6 +153,7 @@ def train_dpo(
     if config.adapter_mode == "stack":
         stacking.stack(model, config.lora, config.seed)
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
+    _check_whole(trainer, config)
     if progress:
         announce(f"{attention}\nprompts: computed {'once a pair' if trainer.shares_prompts else 'for each completion'}")
     file = reference.path(output, reference_key)
@@ -211,6 +212,16 @@ def make_trainer(
     trainer.like = config.batch_size
     trainer.known = pairs
     return trainer
+
+
+def _check_whole(trainer: DPOTrainer, config: DPOConfig) -> None:
+    """Errors: SokratesError where two adapters are to be made one whose parts lie in several processes."""
+    deepspeed = trainer.accelerator.state.deepspeed_plugin
+    if config.adapter_mode == "stack" and (trainer.is_fsdp_enabled or (deepspeed and deepspeed.zero_stage == 3)):
+        raise SokratesError(
+            "dpo.adapter_mode = stack: the adapters would be in parts when they are made one; under FSDP and ZeRO 3 "
+            "use adapter_mode = continue, or train with DDP or ZeRO 2"
+        )
 
 
 def training_arguments(model: PeftModel, config: DPOConfig, staging: Path) -> trl.DPOConfig:
