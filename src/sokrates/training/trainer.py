@@ -49,6 +49,8 @@ class AdapterTrainer:
     lr_scheduler: Any
     state: Any
 
+    add_callback: Any
+
     known: Sequence[finite.Named] = ()
     """The examples or pairs that it trains and measures on: by them it names what is in a batch."""
 
@@ -116,7 +118,9 @@ class AdapterTrainer:
 
     def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        return LikeLengthSampler(self.row_lengths(rows), self.args.per_device_train_batch_size, self.args.seed)
+        sampler = LikeLengthSampler(self.row_lengths(rows), self.args.per_device_train_batch_size, self.args.seed)
+        self.add_callback(OrderOfEpoch(sampler))
+        return sampler
 
 
 def learning_rate_share(done: int, *, warmup: int, total: int) -> float:
@@ -155,6 +159,19 @@ class LikeLengthSampler(Sampler[int]):
 
 def _chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+class OrderOfEpoch(TrainerCallback):
+    """Tells the sampler its epoch. accelerate does too, but not through the wrappers that skip the batches before a
+    checkpoint and deal the others out to several processes: a resumed epoch would come in the order of the first."""
+
+    def __init__(self, sampler: LikeLengthSampler) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.sampler.set_epoch(int(state.epoch or 0))
 
 
 class LogLastStep(TrainerCallback):
