@@ -7,6 +7,7 @@ interrupted. Everything heavy is imported inside the command that needs it, so t
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from sokrates.jsonl import SetAside
     from sokrates.problems import Problem
     from sokrates.traces.trace import Trace
+    from sokrates.training.figures import Figures
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _MANY_PROCESSES = ("sft", "dpo")
+_TRACKERS = ("tensorboard", "wandb", "trackio")
 _FORMATS = ["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 
@@ -84,9 +87,20 @@ def uses_workers(command: Command) -> Command:
     return click.option("--workers", type=click.IntRange(min=1), help=text)(command)
 
 
+def tracked(command: Command) -> Command:
+    text = "tensorboard, wandb, trackio, or none; may be repeated.  [default: tensorboard]"
+    return click.option("--track", multiple=True, type=click.Choice([*_TRACKERS, "none"]), help=text)(command)
+
+
+def _tracking(track: Sequence[str]) -> list[str]:
+    """The override for the trackers that were given, none being none of them."""
+    return [f"tracking.trackers={json.dumps([name for name in track if name != 'none'])}"] if track else []
+
+
 def resolve(params: dict[str, Any], *sections: str) -> Config:
     """The configuration: file, then overrides, then the options that were given. Ends the program on a dry run."""
     options_given = [override for section in sections for override in given(section, params)]
+    options_given += _tracking(params.get("track", ()))
     config = load(params["config_file"], [*params["overrides"], *options_given])
     if params["dry_run"]:
         click.echo(dump(config), nl=False)
@@ -280,6 +294,7 @@ def validate(problems: Path, output: Path, max_steps: int | None, workers: int |
 @click.option("--data", "data_file", type=_FILE, required=True, help="Gold traces, as optionize writes them.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
+@tracked
 @configured
 def sft(**params: Any) -> None:
     """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
@@ -297,6 +312,7 @@ def sft(**params: Any) -> None:
     traces = list(jsonl.read(params["data_file"], Trace))
     result = fine_tune(traces, config.model, config, params["output"])
     best = min((loss.loss for loss in result.heldout_losses), default=float("nan"))
+    _report_figures(result.figures)
     say(f"{result.examples} traces, {result.steps} steps, held-out loss {best:.4f}; adapter in {params['output']}")
 
 
@@ -454,6 +470,7 @@ def pairs(**params: Any) -> None:
 @click.option("--model", help="The adapter folder to train on; its frozen self is the reference.")
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "seed")
+@tracked
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -479,6 +496,7 @@ def dpo(**params: Any) -> None:
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
+    _report_figures(result.figures)
     say(
         f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "
         f"adapter in {params['output']}"
@@ -575,6 +593,17 @@ def pretrain(**params: Any) -> None:
         on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
     )
     say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
+
+
+def _report_figures(figures: Figures) -> None:
+    from rich.table import Table
+
+    from sokrates.training.figures import rows
+
+    table = Table(show_header=False)
+    for row in rows(figures):
+        table.add_row(*row)
+    print_table(table)
 
 
 @contextmanager

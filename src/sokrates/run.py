@@ -87,7 +87,9 @@ class Run:
 
     def begin(self) -> None:
         """Claim the run folder. Errors: SokratesError where it was begun with another configuration."""
-        settings = self.config.model_dump(exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True})
+        settings = self.config.model_dump(
+            exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True, "tracking": True}
+        )
         stage.begin(self.root, settings, self.config)
         if self.config.oak_loop.num_iterations and self.config.trace_generation.samples_per_problem < 2:
             raise SokratesError(

@@ -23,6 +23,7 @@ from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
 from sokrates.training import adapters, processes
 from sokrates.training.data import PairIds, check_pairs
+from sokrates.training.figures import Figures
 from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, publish, run
 
 
@@ -56,6 +57,7 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of this process: a resumed training does not count what came before."""
     resumed_at_step: int
     history: list[Progress]
+    figures: Figures
     fingerprint: str
 
 
@@ -91,6 +93,7 @@ def train_dpo(
     extras: Mapping[str, bytes] = MappingProxyType({}),
     resume: bool = True,
     progress: bool = True,
+    trackers: Sequence[str] = (),
 ) -> DPOResult:
     """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
 
@@ -112,7 +115,7 @@ def train_dpo(
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, pairs, config, staging)
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
+    run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),
@@ -124,6 +127,7 @@ def train_dpo(
         seconds=round(time.perf_counter() - start, 3),
         resumed_at_step=adapters.step(checkpoint) if checkpoint else 0,
         history=history,
+        figures=trainer.figures(reference=not trainer.precompute_ref_logps),
         fingerprint=identity,
     )
     publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)

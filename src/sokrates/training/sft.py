@@ -30,6 +30,7 @@ from sokrates.config import SFTConfig
 from sokrates.errors import SokratesError
 from sokrates.training import adapters, processes, sharding
 from sokrates.training.data import Example, check_examples
+from sokrates.training.figures import Figures
 from sokrates.training.trainer import AdapterTrainer, arguments, no_dataset_bars, publish, run
 
 
@@ -59,6 +60,7 @@ class SFTResult(msgspec.Struct, frozen=True, kw_only=True):
     resumed_at_step: int
     train_losses: list[Loss]
     heldout_losses: list[Loss]
+    figures: Figures
     fingerprint: str
 
 
@@ -96,6 +98,7 @@ def train_sft(
     heldout: Sequence[Example] = (),
     resume: bool = True,
     progress: bool = True,
+    trackers: Sequence[str] = (),
 ) -> SFTResult:
     """Fine-tune on `examples` and write adapter, tokenizer and `training.json` into `output`.
 
@@ -118,7 +121,7 @@ def train_sft(
     staging = adapters.prepare(output, identity, resume=resume)
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
-    resumed_at = _train(trainer, config, staging, progress)
+    resumed_at = _train(trainer, config, output, staging, progress, trackers)
     result = SFTResult(
         examples=len(examples),
         heldout=len(heldout),
@@ -132,6 +135,7 @@ def train_sft(
         resumed_at_step=resumed_at,
         train_losses=_losses(trainer.state, "loss"),
         heldout_losses=_losses(trainer.state, "eval_loss"),
+        figures=trainer.figures(),
         fingerprint=identity,
     )
     publish(trainer, tokenizer, result, output, base_name=base_name, extras=extras)
@@ -181,7 +185,9 @@ def make_trainer(
     return trainer
 
 
-def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool) -> int:
+def _train(
+    trainer: SFTTrainer, config: SFTConfig, output: Path, staging: Path, progress: bool, trackers: Sequence[str]
+) -> int:
     """Train until the epochs are over or the held-out loss has stopped falling, and put the best adapter in place."""
     stopping = EarlyStopping(config.early_stopping_patience)
     checkpoint = adapters.last_checkpoint(staging)
@@ -191,7 +197,7 @@ def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool
         trainer.state = before  # it had stopped, and was killed before it published
     else:
         trainer.add_callback(stopping)
-        run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
+        run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
         sharding.restore(trainer.adapter_weights(), adapters.read(best))

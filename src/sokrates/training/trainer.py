@@ -32,7 +32,8 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import SaveStrategy
 
 from sokrates import ranks
-from sokrates.training import adapters, finite, sharding
+from sokrates.training import adapters, figures, finite, sharding
+from sokrates.training.tracking import Tracking
 
 POOL = 16
 """Batches among whose examples one batch is made of like lengths."""
@@ -56,6 +57,8 @@ class AdapterTrainer:
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.meter = figures.Meter()
+        self.shape = figures.Shape.of(self.model, adapters.ADAPTER)
         self._step_batches: list[dict[str, Any]] = []
 
     def compute_loss(
@@ -70,7 +73,21 @@ class AdapterTrainer:
             return result
         finite.check(loss, "loss", f"step {self.state.global_step + 1}", [batch], self.known)
         self._step_batches.append(batch)
+        self.meter.add(batch)
         return result
+
+    def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
+        with self.meter.paused():
+            return super().evaluate(*args, **options)  # type: ignore[misc]
+
+    def _save_checkpoint(self, *args: Any, **options: Any) -> None:
+        with self.meter.paused():
+            super()._save_checkpoint(*args, **options)  # type: ignore[misc]
+
+    def figures(self, *, reference: bool = False) -> figures.Figures:
+        """What the training cost; `reference` where each step computes a reference model too."""
+        dtype = torch.bfloat16 if self.args.bf16 else torch.float32
+        return figures.measured(self.meter, self.shape, self.args.device, dtype, reference=reference)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """The trainer's; it is asked before the weights move. Errors: SokratesError where it is no finite number."""
@@ -271,17 +288,30 @@ def publish(
     adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
-def run(trainer: Any, checkpoint: Path | None, *, save_steps: int, progress: bool) -> None:
+def run(
+    trainer: Any,
+    checkpoint: Path | None,
+    output: Path,
+    *,
+    save_steps: int,
+    progress: bool,
+    trackers: Sequence[str] = (),
+) -> None:
     """Train to the end, from `checkpoint` where there is one, with a bar if `progress`.
 
-    A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for.
+    A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for. `trackers` get
+    the curves, and may put files of their own into `output`.
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
     trainer.add_callback(SaveEvery(save_steps))
     if progress and ranks.is_main():
         trainer.add_callback(ProgressBar())
+    trainer.add_callback(Tracking(trackers, output, trainer.meter))
+    figures.reset_memory(trainer.args.device)
+    trainer.meter.start()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.meter.stop()
 
 
 @contextmanager
