@@ -306,11 +306,13 @@ def sft(**params: Any) -> None:
     config = resolve(params, "", "sft")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
+    from sokrates.training import processes
     from sokrates.training.stages import fine_tune
 
     _use_threads(config)
     traces = list(jsonl.read(params["data_file"], Trace))
     result = fine_tune(traces, config.model, config, params["output"])
+    processes.part()
     best = min((loss.loss for loss in result.heldout_losses), default=float("nan"))
     _report_figures(result.figures)
     say(f"{result.examples} traces, {result.steps} steps, held-out loss {best:.4f}; adapter in {params['output']}")
@@ -481,6 +483,7 @@ def dpo(**params: Any) -> None:
     config = resolve(params, "", "dpo")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
+    from sokrates.training import processes
     from sokrates.training.preferences import Pair, build_pairs
     from sokrates.training.stages import fitting, prefer
 
@@ -496,6 +499,7 @@ def dpo(**params: Any) -> None:
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
+    processes.part()
     _report_figures(result.figures)
     say(
         f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; "

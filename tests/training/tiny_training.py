@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM,
 
 from sokrates import config, ranks
 from sokrates.errors import SokratesError
-from sokrates.training import dpo, sft
+from sokrates.training import dpo, processes, sft
 from sokrates.training.data import Example, PairIds
 
 VOCABULARY = 64
@@ -115,5 +115,6 @@ def train(
 if __name__ == "__main__":
     try:
         train(**json.loads(sys.argv[1]))
+        processes.part()
     except SokratesError as error:
         sys.exit(f"SokratesError: {error}")
