@@ -7,6 +7,7 @@ interrupted. Everything heavy is imported inside the command that needs it, so t
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
     from sokrates.jsonl import SetAside
     from sokrates.problems import Problem
     from sokrates.traces.trace import Trace
+    from sokrates.training.figures import Figures
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _MANY_PROCESSES = ("sft", "dpo")
+_TRACKERS = ("tensorboard", "wandb", "trackio")
 _FORMATS = ["prontoqa", "logic-lm", "folio", "proofwriter", "plan"]
 
 
@@ -88,9 +91,20 @@ def uses_workers(command: Command) -> Command:
     return click.option("--workers", type=click.IntRange(min=1), help=text)(command)
 
 
+def tracked(command: Command) -> Command:
+    text = "tensorboard, wandb, trackio, or none; may be repeated.  [default: tensorboard]"
+    return click.option("--track", multiple=True, type=click.Choice([*_TRACKERS, "none"]), help=text)(command)
+
+
+def _tracking(track: Sequence[str]) -> list[str]:
+    """The override for the trackers that were given, none being none of them."""
+    return [f"tracking.trackers={json.dumps([name for name in track if name != 'none'])}"] if track else []
+
+
 def resolve(params: dict[str, Any], *sections: str) -> Config:
     """The configuration: file, then overrides, then the options that were given. Ends the program on a dry run."""
     options_given = [override for section in sections for override in given(section, params)]
+    options_given += _tracking(params.get("track", ()))
     config = load(params["config_file"], [*params["overrides"], *options_given])
     if params["dry_run"]:
         click.echo(dump(config), nl=False)
@@ -285,6 +299,7 @@ def validate(problems: Path, output: Path, max_steps: int | None, workers: int |
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(SFTConfig, "num_epochs", "batch_size", "learning_rate", "max_length", "seed")
 @options(HardwareConfig, "require_flash")
+@tracked
 @configured
 def sft(**params: Any) -> None:
     """Fine-tune a LoRA adapter on gold traces, until its held-out loss stops falling.
@@ -296,12 +311,15 @@ def sft(**params: Any) -> None:
     config = resolve(params, "", "sft", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
+    from sokrates.training import processes
     from sokrates.training.stages import fine_tune
 
     _use_threads(config)
     traces = list(jsonl.read(params["data_file"], Trace))
     result = fine_tune(traces, config.model, config, params["output"])
+    processes.part()
     best = min((loss.loss for loss in result.heldout_losses), default=float("nan"))
+    _report_figures(result.figures)
     say(f"{result.examples} traces, {result.steps} steps, held-out loss {best:.4f}; adapter in {params['output']}")
 
 
@@ -460,6 +478,7 @@ def pairs(**params: Any) -> None:
 @click.option("--output", type=_FOLDER, required=True, help="Adapter folder.")
 @options(DPOConfig, "num_epochs", "batch_size", "learning_rate", "beta", "max_length", "adapter_mode", "seed")
 @options(HardwareConfig, "require_flash")
+@tracked
 @configured
 def dpo(**params: Any) -> None:
     """Train an adapter to prefer proofs, with DPO.
@@ -470,6 +489,7 @@ def dpo(**params: Any) -> None:
     config = resolve(params, "", "dpo", "hardware")
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
+    from sokrates.training import processes
     from sokrates.training.preferences import Pair, build_pairs
     from sokrates.training.stages import fitting, prefer
 
@@ -485,6 +505,8 @@ def dpo(**params: Any) -> None:
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])
+    processes.part()
+    _report_figures(result.figures)
     say(
         f"{len(found)} pairs, {result.steps} steps, loss {result.loss_at_start:.4f} at the start; adapter in "
         f"{params['output']}"
@@ -610,6 +632,17 @@ def pretrain(**params: Any) -> None:
         on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
     )
     say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
+
+
+def _report_figures(figures: Figures) -> None:
+    from rich.table import Table
+
+    from sokrates.training.figures import rows
+
+    table = Table(show_header=False)
+    for row in rows(figures):
+        table.add_row(*row)
+    print_table(table)
 
 
 @contextmanager

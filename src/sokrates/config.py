@@ -326,6 +326,14 @@ class LoopConfig(Section):
         return baselines
 
 
+class TrackingConfig(Section):
+    """Where training's curves go while it runs."""
+
+    trackers: list[Literal["tensorboard", "wandb", "trackio"]] = Field(
+        default=["tensorboard"], description="tensorboard (files in the output folder's runs), wandb, trackio; or none."
+    )
+
+
 class PretrainConfig(Section):
     """Training the small embedded model from nothing, on generated problems."""
 
@@ -374,6 +382,7 @@ class Config(Section):
     oak_loop: LoopConfig = Field(default=LoopConfig(), description="The loop.")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="Evaluation.")
     hardware: HardwareConfig = Field(default=HardwareConfig(), description="The machine.")
+    tracking: TrackingConfig = Field(default=TrackingConfig(), description="Training's curves.")
     pretrain: PretrainConfig = Field(default=PretrainConfig(), description="Training the embedded model.")
 
     @property

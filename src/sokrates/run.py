@@ -126,7 +126,13 @@ class Run:
 
     def _claim(self, agree: Agree) -> None:
         settings = self.config.model_dump(
-            exclude={"oak_loop": {"output"}, "hardware": True, "pretrain": True, "trace_generation": HOW_RUN}
+            exclude={
+                "oak_loop": {"output"},
+                "hardware": True,
+                "pretrain": True,
+                "tracking": True,
+                "trace_generation": HOW_RUN,
+            }
         )
         if changed := stage.changes(self.root, settings):
             parts = stale(self.root, changed)

@@ -20,9 +20,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, TrainerCallback
 
-from sokrates import config
+from sokrates import config, ranks
 from sokrates.errors import SokratesError
-from sokrates.training import dpo, sft
+from sokrates.training import dpo, processes, sft
 from sokrates.training.data import Example, PairIds
 
 VOCABULARY = 64
@@ -72,13 +72,13 @@ def make_pairs(count: int) -> list[PairIds]:
 
 
 class KillAfter(TrainerCallback):
-    """Ends this process after a step as a machine that is taken away does: nothing runs any more."""
+    """Ends the last process after a step as a machine that is taken away does: nothing runs any more."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
     def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == self.step:
+        if state.global_step == self.step and ranks.rank() == ranks.count() - 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -93,9 +93,11 @@ def killed_after(make: Any, step: int) -> Any:
     return make_trainer
 
 
-def train(stage: str, output: str, settings: dict[str, Any], kill_after: int = 0, count: int = 12) -> Any:
+def train(
+    stage: str, output: str, settings: dict[str, Any], kill_after: int = 0, count: int = 12, progress: bool = False
+) -> Any:
     """One training of `count` examples (a quarter more held out) or pairs."""
-    common = {"base_name": "tiny", "progress": False}
+    common = {"base_name": "tiny", "progress": progress}
     if stage == "sft":
         sft.make_trainer = killed_after(sft.make_trainer, kill_after)
         known = make_examples(count + count // 4)
@@ -113,5 +115,6 @@ def train(stage: str, output: str, settings: dict[str, Any], kill_after: int = 0
 if __name__ == "__main__":
     try:
         train(**json.loads(sys.argv[1]))
+        processes.part()
     except SokratesError as error:
         sys.exit(f"SokratesError: {error}")

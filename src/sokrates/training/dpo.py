@@ -26,6 +26,7 @@ from sokrates.errors import SokratesError
 from sokrates.training import adapters, processes, reference, stacking
 from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
+from sokrates.training.figures import Figures
 from sokrates.training.shared import SharedPrefix, sharable
 from sokrates.training.trainer import AdapterTrainer, announce, arguments, join, no_dataset_bars, publish, run
 
@@ -64,6 +65,7 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     reference_seconds: float
     """To compute or to read them, within `seconds`."""
     history: list[Progress]
+    figures: Figures
     fingerprint: str
     shared_prompts: bool
     """Whether a prompt was computed once for both its completions."""
@@ -129,6 +131,7 @@ def train_dpo(
     require_flash: bool = False,
     resume: bool = True,
     progress: bool = True,
+    trackers: Sequence[str] = (),
 ) -> DPOResult:
     """Train the adapter `default` on `pairs` and write adapter, tokenizer and `training.json` into `output`.
 
@@ -162,7 +165,7 @@ def train_dpo(
     if progress:
         announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
+    run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),
@@ -176,6 +179,7 @@ def train_dpo(
         reference=found.origin,
         reference_seconds=found.seconds,
         history=history,
+        figures=trainer.figures(reference=not trainer.precompute_ref_logps),
         fingerprint=identity,
         shared_prompts=trainer.shares_prompts,
         attention=attention,

@@ -26,7 +26,7 @@ def meet() -> None:
 
 
 def part() -> None:
-    """Disconnect, after the last common work."""
+    """Disconnect, after the last common work: a process that ends connected may wait for the others, or complain."""
     if ranks.count() > 1:
         from accelerate import PartialState
 

@@ -31,6 +31,7 @@ from sokrates.errors import SokratesError
 from sokrates.training import adapters, lengths, processes, sharding
 from sokrates.training.attention import Attention, attends_by_segments, choose
 from sokrates.training.data import Example, check_examples
+from sokrates.training.figures import Figures
 from sokrates.training.lengths import Lengths
 from sokrates.training.trainer import (
     AdapterTrainer,
@@ -70,6 +71,7 @@ class SFTResult(msgspec.Struct, frozen=True, kw_only=True):
     resumed_at_step: int
     train_losses: list[Loss]
     heldout_losses: list[Loss]
+    figures: Figures
     fingerprint: str
     attention: Attention | None = None
     """What attended; none in results of before it was recorded, and so for lengths."""
@@ -111,6 +113,7 @@ def train_sft(
     require_flash: bool = False,
     resume: bool = True,
     progress: bool = True,
+    trackers: Sequence[str] = (),
 ) -> SFTResult:
     """Fine-tune on `examples` and write adapter, tokenizer and `training.json` into `output`.
 
@@ -137,7 +140,7 @@ def train_sft(
         announce(f"{attention}\n{seen}")
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
-    resumed_at = _train(trainer, config, staging, progress)
+    resumed_at = _train(trainer, config, output, staging, progress, trackers)
     result = SFTResult(
         examples=len(examples),
         heldout=len(heldout),
@@ -151,6 +154,7 @@ def train_sft(
         resumed_at_step=resumed_at,
         train_losses=_losses(trainer.state, "loss"),
         heldout_losses=_losses(trainer.state, "eval_loss"),
+        figures=trainer.figures(),
         fingerprint=identity,
         attention=attention,
         lengths=seen,
@@ -203,7 +207,9 @@ def make_trainer(
     return trainer
 
 
-def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool) -> int:
+def _train(
+    trainer: SFTTrainer, config: SFTConfig, output: Path, staging: Path, progress: bool, trackers: Sequence[str]
+) -> int:
     """Train until the epochs are over or the held-out loss has stopped falling, and put the best adapter in place."""
     stopping = EarlyStopping(config.early_stopping_patience)
     checkpoint = adapters.last_checkpoint(staging)
@@ -213,7 +219,7 @@ def _train(trainer: SFTTrainer, config: SFTConfig, staging: Path, progress: bool
         trainer.state = before  # it had stopped, and was killed before it published
     else:
         trainer.add_callback(stopping)
-        run(trainer, checkpoint, save_steps=config.save_steps, progress=progress)
+        run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
         sharding.restore(trainer.adapter_weights(), adapters.read(best))

@@ -15,6 +15,7 @@ from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
 from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
+from sokrates.training import tracking
 from sokrates.training.dpo import DPOResult, train_dpo
 from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair
@@ -33,6 +34,7 @@ def fine_tune(
 
     Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
     """
+    tracking.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     tokenizer = models.load_tokenizer(model_name)
     style = models.style(paths, default_style(config))
@@ -55,6 +57,7 @@ def fine_tune(
         heldout=prepared[:heldout],
         require_flash=config.hardware.require_flash,
         progress=progress,
+        trackers=config.tracking.trackers,
     )
 
 
@@ -68,6 +71,7 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
 
     Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
     """
+    tracking.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     if paths.adapter is None:
         raise SokratesError(f"{model_name}: DPO trains on from an adapter; make one first with `sokrates sft`")
@@ -87,6 +91,7 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
         extras=_extras(style, config),
         require_flash=config.hardware.require_flash,
         progress=progress,
+        trackers=config.tracking.trackers,
     )
 
 

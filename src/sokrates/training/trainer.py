@@ -33,7 +33,8 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import SaveStrategy
 
 from sokrates import ranks
-from sokrates.training import adapters, finite, sharding
+from sokrates.training import adapters, figures, finite, sharding
+from sokrates.training.tracking import Tracking
 
 POOL = 16
 """Batches among whose examples one batch is made of like lengths."""
@@ -50,6 +51,8 @@ class AdapterTrainer:
     lr_scheduler: Any
     state: Any
 
+    add_callback: Any
+
     like: int = 0
     """How many consecutive rows have like lengths; 0 is a batch. It fixes the order, whatever a batch is joined of."""
     known: Sequence[finite.Named] = ()
@@ -57,6 +60,8 @@ class AdapterTrainer:
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.meter = figures.Meter()
+        self.shape = figures.Shape.of(self.model, adapters.ADAPTER)
         self._step_batches: list[dict[str, Any]] = []
 
     def compute_loss(
@@ -71,7 +76,21 @@ class AdapterTrainer:
             return result
         finite.check(loss, "loss", f"step {self.state.global_step + 1}", [batch], self.known)
         self._step_batches.append(batch)
+        self.meter.add(batch)
         return result
+
+    def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
+        with self.meter.paused():
+            return super().evaluate(*args, **options)  # type: ignore[misc]
+
+    def _save_checkpoint(self, *args: Any, **options: Any) -> None:
+        with self.meter.paused():
+            super()._save_checkpoint(*args, **options)  # type: ignore[misc]
+
+    def figures(self, *, reference: bool = False) -> figures.Figures:
+        """What the training cost; `reference` where each step computes a reference model too."""
+        dtype = torch.bfloat16 if self.args.bf16 else torch.float32
+        return figures.measured(self.meter, self.shape, self.args.device, dtype, reference=reference)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """The trainer's; it is asked before the weights move. Errors: SokratesError where it is no finite number."""
@@ -120,7 +139,9 @@ class AdapterTrainer:
     def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
         like = self.like or self.args.per_device_train_batch_size
-        return LikeLengthSampler(self.row_lengths(rows), like, self.args.seed)
+        sampler = LikeLengthSampler(self.row_lengths(rows), like, self.args.seed)
+        self.add_callback(OrderOfEpoch(sampler))
+        return sampler
 
 
 def join(rows: int, accumulation: int, tokens: int, device: str, most: int) -> tuple[int, int]:
@@ -174,6 +195,19 @@ class LikeLengthSampler(Sampler[int]):
 
 def _chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+class OrderOfEpoch(TrainerCallback):
+    """Tells the sampler its epoch. accelerate does too, but not through the wrappers that skip the batches before a
+    checkpoint and deal the others out to several processes: a resumed epoch would come in the order of the first."""
+
+    def __init__(self, sampler: LikeLengthSampler) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.sampler.set_epoch(int(state.epoch or 0))
 
 
 class LogLastStep(TrainerCallback):
@@ -273,17 +307,30 @@ def publish(
     adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
-def run(trainer: Any, checkpoint: Path | None, *, save_steps: int, progress: bool) -> None:
+def run(
+    trainer: Any,
+    checkpoint: Path | None,
+    output: Path,
+    *,
+    save_steps: int,
+    progress: bool,
+    trackers: Sequence[str] = (),
+) -> None:
     """Train to the end, from `checkpoint` where there is one, with a bar if `progress`.
 
-    A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for.
+    A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for. `trackers` get
+    the curves, and may put files of their own into `output`.
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
     trainer.add_callback(SaveEvery(save_steps))
     if progress and ranks.is_main():
         trainer.add_callback(ProgressBar())
+    trainer.add_callback(Tracking(trackers, output, trainer.meter))
+    figures.reset_memory(trainer.args.device)
+    trainer.meter.start()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.meter.stop()
 
 
 def announce(text: str) -> None:
