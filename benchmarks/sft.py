@@ -30,7 +30,7 @@ from sokrates import jsonl
 @click.option("--rows", default="all", show_default=True, help="Names, comma-separated.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--dtype", help="float32 or bfloat16.  [default: bfloat16 on CUDA, else float32]")
-@click.option("--group", default=0, help="Examples of an optimizer step.  [default: 64, on a CPU 16]")
+@click.option("--group", default=0, help="Examples of an optimizer step.  [default: 128, at 8B 64, on a CPU 16]")
 @click.option("--steps", default=8, show_default=True, help="Most steps that are counted, of each row.")
 @click.option("--distractors", default=1.0, show_default=True, help="The generator's: 1 gives prompts of 360 tokens.")
 @click.option("--profile", is_flag=True, help="Also the operations of one step of our row that took longest.")
@@ -60,7 +60,8 @@ def main(
     until = time.monotonic() + seconds
     place = device_here() if device == "auto" else device
     number = dtype or ("bfloat16" if place.startswith("cuda") else "float32")
-    group = group or (64 if place.startswith("cuda") else 16)
+    if not group:
+        group = (64 if shape == "8b" else 128) if place.startswith("cuda") else 16
     parts = parts or Path(tempfile.mkdtemp(prefix="sokrates-parts-"))
     parts.mkdir(parents=True, exist_ok=True)
     output.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,8 @@ BATCH = 8
 """Examples of a padded batch."""
 ROWS = 8
 """Most packed rows of a batch: as many tokens as a batch padded to `MAX_LENGTH` holds."""
+JOINED = 16
+"""Most packed rows of a batch where the trainer joins batches on a GPU, by its defaults."""
 WARM_UP = 2
 """Steps before any is counted."""
 LEARNING_RATE = 2e-4
@@ -46,12 +48,13 @@ Layout = Literal["max_length", "longest", "packed"]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How examples become batches. `segments`: attention by segments; `like`: batches of like lengths; `liger`: its
-    kernels for norms, rotation and activation."""
+    """How examples become batches. `rows`: most of a batch; `segments`: attention by segments; `like`: batches of like
+    lengths; `liger`: its kernels for norms, rotation and activation."""
 
     name: str
     title: str
     layout: Layout
+    rows: int = ROWS
     segments: bool = False
     like: bool = False
     liger: bool = False
@@ -65,6 +68,7 @@ WAYS = {
         Way("like-lengths", "the same, batches of like lengths", "longest", like=True),
         Way("packed-mask", "packed, rows one by one under a mask", "packed"),
         Way("packed", "packed, attention by segments (ours)", "packed", segments=True),
+        Way("packed-joined", "ours, batches joined to 16 rows", "packed", rows=JOINED, segments=True),
         Way("packed-liger", "ours with liger's kernels", "packed", segments=True, liger=True),
     )
 }
@@ -187,7 +191,7 @@ class Bench:
         self.attention = str(attention) if attention else f"transformers {model.config._attn_implementation}"
         self.architecture = _architecture(shape, model.config)
         config = SFTConfig(
-            batch_size=ROWS if way.layout == "packed" else BATCH,
+            batch_size=way.rows if way.layout == "packed" else BATCH,
             gradient_accumulation_steps=1,
             learning_rate=LEARNING_RATE,
             max_length=MAX_LENGTH,

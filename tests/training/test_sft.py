@@ -174,11 +174,11 @@ def test_flash_attention_can_be_required(new_base, tokenizer, examples, tmp_path
     assert not any(tmp_path.iterdir())
 
 
-def test_rows_go_together_where_attention_knows_where_documents_end(new_base):
+def test_rows_go_together_where_attention_knows_where_documents_end(new_base, examples):
     model = new_base()
-    assert sft._batch(model, config()) == (1, 4)
+    assert sft._batch(model, examples, config()) == (1, 4)
     choose(model)
-    assert sft._batch(model, config()) == (2, 2)
+    assert sft._batch(model, examples, config()) == (2, 2)
 
 
 def test_folder_loads_to_what_was_trained(new_base, tokenizer, examples, tmp_path):
