@@ -72,18 +72,18 @@ def rate_chart(title: str, marks: Sequence[Mark], bottom: float, reference: Inte
 
 
 def loss_chart(title: str, curves: Sequence[Curve]) -> Html:
-    """Losses by step; the axis begins at 0."""
+    """Losses by step."""
     points = [point for curve in curves for point in curve.points if math.isfinite(point[1])]
-    most, last = max((value for _, value in points), default=1.0) or 1.0, max((step for step, _ in points), default=1)
-    top = _nice(most)
+    ticks = _ticks_over(min((value for _, value in points), default=0.0), max((value for _, value in points), default=1.0))
+    last = max((step for step, _ in points), default=1)
 
     def x(step: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * step / max(last, 1)
 
     def y(value: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - ticks[0]) / (ticks[-1] - ticks[0]))
 
-    parts = [_grid(y, [(top * part / 4, f"{top * part / 4:.3g}") for part in range(5)])]
+    parts = [_grid(y, [(tick, f"{tick:.3g}") for tick in ticks])]
     for curve in curves:
         drawn = [(x(step), y(value)) for step, value in curve.points if math.isfinite(value)]
         class_ = "curve quiet" if curve.quiet else "curve"
@@ -142,10 +142,14 @@ def _ticks(bottom: float) -> list[float]:
     return [share for share in (span * index for index in range(first, 20)) if share <= 1 + 1e-9]
 
 
-def _nice(value: float) -> float:
-    """The least of 1, 2, 2.5, 5 and 10 times a power of ten that is not below the value."""
-    power = 10 ** math.floor(math.log10(value))
-    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= value * (1 - 1e-9))
+def _ticks_over(low: float, high: float) -> list[float]:
+    """Three to six round numbers, the first not above `low`, the last not below `high`."""
+    span = max(high - low, 0.05 * abs(high), 1e-6)
+    power = 10.0 ** math.floor(math.log10(span / 3))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor * 5 >= span * (1 + 1e-9))
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
+    return [step * index for index in range(first, last + 1)]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:

@@ -5,7 +5,7 @@ import { CORRECT, UNDECIDED, VALID } from "./store.js";
 
 const BEYOND = 6;
 
-/** A listbox over numbers of the index; `onSelect(trace)` hears what is chosen. */
+/** A listbox over numbers of the index; `onSelect(trace, pointed)` hears what is chosen, and whether it was pointed at. */
 export class TraceList {
   constructor(index, onSelect) {
     this.index = index;
@@ -31,12 +31,12 @@ export class TraceList {
   }
 
   /** Select by the place in the list, and say so. */
-  select(place) {
+  select(place, pointed = false) {
     if (!this.traces.length) return;
     this.at = Math.max(0, Math.min(place, this.traces.length - 1));
     this.reveal();
     this.draw();
-    this.onSelect(this.traces[this.at]);
+    this.onSelect(this.traces[this.at], pointed);
   }
 
   move(by) {
@@ -97,7 +97,7 @@ export class TraceList {
 
   clicked(event) {
     const row = event.target.closest(".row");
-    if (row) this.select(Number(row.dataset.place));
+    if (row) this.select(Number(row.dataset.place), true);
   }
 }
 

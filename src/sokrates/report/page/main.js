@@ -16,8 +16,8 @@ class Explorer {
     this.searches = 0;
     this.panel = byId("trace");
     this.opening = null;
-    this.list = new TraceList(index, (trace) => {
-      this.opening = this.open(trace);
+    this.list = new TraceList(index, (trace, pointed) => {
+      this.opening = this.open(trace).then(() => pointed && this.bringIntoView());
     });
     followCitations(this.panel);
   }
@@ -56,7 +56,7 @@ class Explorer {
     const other = against === null || against === this.index.stage[number] ? -1 : counterpart(this.index, number, against);
     const sides = await Promise.all((other < 0 ? [number] : [other, number]).map((trace) => this.side(trace)));
     if (this.selected !== number) return;
-    this.panel.replaceChildren(...traceView(sides, this.facts(number)));
+    this.panel.replaceChildren(...traceView(sides, this.facts(number), this.graphWidth(sides.length)));
     this.panel.scrollTop = 0;
   }
 
@@ -67,10 +67,23 @@ class Explorer {
     return { ...(await loadTrace(index, number)), flags: index.flags[number], stage, answer: index.answers[index.answer[number]] };
   }
 
+  /** Where the trace stands below the list, go down to it. */
+  bringIntoView() {
+    if (this.panel.offsetTop > this.list.box.offsetTop) this.panel.scrollIntoView({ block: "start" });
+  }
+
+  /** How wide a graph can be: half of the panel where two things stand in it side by side. */
+  graphWidth(sides) {
+    const width = this.panel.clientWidth;
+    const half = width >= 640 && (sides > 1 || width >= 720);
+    return Math.max(290, Math.min(520, half ? width / 2 - 24 : width - 8));
+  }
+
   facts(number) {
     const { index } = this;
     const problem = index.problem[number];
-    const hops = index.hops[problem] < 0 ? "" : ` · ${index.hops[problem]} hops`;
+    const count = index.hops[problem];
+    const hops = count < 0 ? "" : ` · ${count} ${count === 1 ? "hop" : "hops"}`;
     return `label ${index.answers[index.label[problem]] ?? "none"}${hops}`;
   }
 

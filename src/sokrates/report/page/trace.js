@@ -5,15 +5,16 @@ import { words } from "./filters.js";
 import { citedLines, proofGraph, usedLines } from "./graph.js";
 import { verdictMark } from "./list.js";
 
-/** What a trace's panel holds. Each of `sides` is { problem, trace, flags, stage, answer }, the first the chosen one. */
-export function traceView(sides, facts) {
+/** What a trace's panel holds. Each of `sides` is { problem, trace, flags, stage, answer }, the last the chosen one;
+ *  their graphs are drawn `width` pixels wide. */
+export function traceView(sides, facts, width) {
   const [{ problem }] = sides;
   return [
     element("h3", { id: "trace-title", tabindex: "-1" }, problem.id),
-    element("p", { class: "goal" }, element("b", {}, "Is it so? "), withFormula(problem.conclusion, problem.conclusionFormula)),
+    element("p", { class: "goal" }, element("b", {}, "Conclusion: "), withFormula(problem.conclusion, problem.conclusionFormula)),
     element("p", { class: "facts-line" }, facts),
     premises(problem),
-    element("div", { class: sides.length > 1 ? "sides two" : "sides" }, ...sides.map(side)),
+    element("div", { class: sides.length > 1 ? "sides two" : "sides" }, ...sides.map((one) => side(one, width))),
   ];
 }
 
@@ -32,12 +33,12 @@ function number(line) {
   return element("span", { class: "number" }, `${line}`);
 }
 
-function side({ problem, trace, flags, stage, answer }) {
+function side({ problem, trace, flags, stage, answer }, width) {
   const used = usedLines(trace, problem.premises.length);
   const head = element("h4", {}, verdictMark(flags), ` ${stage} `, element("span", { class: "answer" }, answer ?? "no answer"));
   const steps = trace.steps.map((step, place) => stepView(problem, trace, step, place, used));
   const unread = trace.text ? element("pre", {}, trace.text) : null;
-  const graph = trace.steps.length ? element("div", { class: "graph-box" }, proofGraph(problem, trace)) : null;
+  const graph = trace.steps.length ? element("div", { class: "graph-box" }, proofGraph(problem, trace, width)) : null;
   return element(
     "section",
     { class: "side", "aria-label": stage },
@@ -73,19 +74,25 @@ function stepView(problem, trace, step, place, used) {
       "div",
       { class: "said" },
       element("p", { class: "thought" }, step.thought || "(no thought)"),
-      element("p", { class: "action" }, element("code", {}, step.action || "(no action)")),
-      derived(step),
+      action(step),
       reason(step),
       grey ? element("p", { class: "aside" }, "The conclusion does not rest on this line.") : null,
     ),
   );
 }
 
-function derived(step) {
-  if (!step.formula && !step.claim) return null;
+/** The rule and its lines, and what they give or were meant to give; an action that cannot be read as it is written. */
+function action(step) {
+  const said = step.option ? `${step.option} [${step.args.join(", ")}]` : step.action || "(no action)";
+  const formula = step.formula ?? step.claim;
   const follows = { true: "follows from all premises", false: "does not follow from the premises" }[step.entailed];
-  const aside = step.valid !== true && follows ? element("span", { class: "aside" }, ` ${follows}`) : null;
-  return element("p", { class: "formula" }, element("span", { class: "aside" }, step.formula ? "gives " : "claims "), element("code", {}, step.formula ?? step.claim), aside);
+  return element(
+    "p",
+    { class: "action", title: step.action ?? "" },
+    element("code", { class: "rule" }, said),
+    formula ? element("code", { class: "formula" }, ` ${step.formula ? "⊢" : "⊬"} ${formula}`) : null,
+    step.valid === false && follows ? element("span", { class: "aside" }, ` · ${follows}`) : null,
+  );
 }
 
 function reason(step) {
