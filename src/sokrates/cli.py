@@ -701,7 +701,7 @@ def _run_loop(config: Config, redo: bool) -> None:
     results = run(config, lambda changes, parts: redo or _agreed(changes, parts))
     print_table(results_table([*results.rows, *results.references]))
     print_table(differences_table(results.differences))
-    say(f"run folder: {config.oak_loop.output}")
+    say(f"run folder: {config.oak_loop.output}; report.html in it shows every trace")
 
 
 def _agreed(changes: Sequence[str], parts: Sequence[Path]) -> bool:

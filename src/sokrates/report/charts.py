@@ -18,6 +18,10 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 14, 12, 34
 """The margins around the axes, in the chart's own units."""
 
 
+CROWDED = 6
+"""With more stages than these, names stand on end and the figures are left to the table."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """A stage's rate. Stages of the loop are joined by a line; baselines stand by themselves."""
@@ -50,6 +54,7 @@ def rate_chart(title: str, marks: Sequence[Mark], bottom: float, reference: Inte
     def y(share: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (min(max(share, bottom), 1.0) - bottom) / (1 - bottom))
 
+    crowded = len(marks) > CROWDED
     loop = [(x, mark) for x, mark in zip(places, marks, strict=True) if mark.joined]
     upper = [f"{x:.1f},{y(mark.rate.high):.1f}" for x, mark in loop]
     lower = [f"{x:.1f},{y(mark.rate.low):.1f}" for x, mark in reversed(loop)]
@@ -58,23 +63,28 @@ def rate_chart(title: str, marks: Sequence[Mark], bottom: float, reference: Inte
         parts.append(_line(LEFT, y(reference.value), WIDTH - RIGHT, y(reference.value), "reference"))
     if len(loop) > 1:
         parts.append(tag("polygon", points=" ".join(upper + lower), class_="band"))
-        parts.append(tag("polyline", points=" ".join(f"{x:.1f},{y(m.rate.value):.1f}" for x, m in loop), class_="curve"))
+        parts.append(
+            tag("polyline", points=" ".join(f"{x:.1f},{y(m.rate.value):.1f}" for x, m in loop), class_="curve")
+        )
     for x, mark in zip(places, marks, strict=True):
         parts.append(_line(x, y(mark.rate.low), x, y(mark.rate.high), "whisker"))
         parts.append(tag("circle", cx=f"{x:.1f}", cy=f"{y(mark.rate.value):.1f}", r=4, class_=_dot(mark)))
-        parts.append(_text(x, y(mark.rate.high) - 5, f"{100 * mark.rate.value:.1f}", "value"))
-        parts.append(_text(x, HEIGHT - BOTTOM + 18, mark.name, "tick"))
+        if not crowded:
+            parts.append(_text(x, y(mark.rate.high) - 5, f"{100 * mark.rate.value:.1f}", "value"))
+        parts.append(_name(x, mark.name, crowded))
     said = "; ".join(
         f"{mark.name} {100 * mark.rate.value:.1f} [{100 * mark.rate.low:.1f}, {100 * mark.rate.high:.1f}]"
         for mark in marks
     )
-    return _figure(title, f"{title} in percent by stage: {said}", parts)
+    return _figure(title, f"{title} in percent by stage: {said}", parts, HEIGHT + (34 if crowded else 0))
 
 
 def loss_chart(title: str, curves: Sequence[Curve]) -> Html:
     """Losses by step."""
     points = [point for curve in curves for point in curve.points if math.isfinite(point[1])]
-    ticks = _ticks_over(min((value for _, value in points), default=0.0), max((value for _, value in points), default=1.0))
+    ticks = _ticks_over(
+        min((value for _, value in points), default=0.0), max((value for _, value in points), default=1.0)
+    )
     last = max((step for step, _ in points), default=1)
 
     def x(step: float) -> float:
@@ -125,8 +135,15 @@ def bar(share: float, class_: str = "bar") -> Html:
     return tag("svg", filled, viewBox="0 0 100 8", class_="cellbar", aria_hidden="true", preserveAspectRatio="none")
 
 
-def _figure(title: str, description: str, parts: Sequence[Html]) -> Html:
-    drawing = tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=description, class_="chart")
+def _name(x: float, name: str, upright: bool) -> Html:
+    y = HEIGHT - BOTTOM + (10 if upright else 18)
+    if not upright:
+        return _text(x, y, name, "tick")
+    return tag("text", name, x=f"{x + 4:.1f}", y=y, class_="tick end", transform=f"rotate(-60 {x + 4:.1f} {y})")
+
+
+def _figure(title: str, description: str, parts: Sequence[Html], height: int = HEIGHT) -> Html:
+    drawing = tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=description, class_="chart")
     return tag("figure", tag("figcaption", title), drawing)
 
 

@@ -20,8 +20,8 @@ from sokrates import jsonl
 from sokrates.metrics import stage_row
 from sokrates.report import sections
 from sokrates.report.explorer import Columns, Traces, index, pieces, slim, survey
+from sokrates.report.folder import RunFolder, read_run
 from sokrates.report.markup import Html, join, tag
-from sokrates.report.run import RunFolder, read_run
 
 REPORT = "report.html"
 MODULES = ("dom", "store", "filters", "list", "graph", "trace", "search", "hash", "theme", "main")
@@ -65,7 +65,9 @@ def _data(name: str, content: bytes) -> bytes:
 
 def _document(run: RunFolder, found: Traces) -> Html:
     style, script = Html(_text("page.css")), Html(_script())
-    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+    )
     parts = {
         "results": sections.results(run),
         "failures": sections.failures(run, found),

@@ -22,8 +22,8 @@ from sokrates.errors import BadRecord
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.verdict import Reason
 from sokrates.problems.reading import UnreadableSentence
+from sokrates.report.folder import Stage
 from sokrates.report.proof import goal_line
-from sokrates.report.run import Stage
 from sokrates.traces.trace import Step, Trace
 
 PIECE = 1 << 18

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from sokrates.metrics import Difference, Interval, Row, breakdown
 from sokrates.report.charts import Curve, Mark, bar, histogram, loss_chart, lowest, rate_chart
 from sokrates.report.explorer import Traces
+from sokrates.report.folder import PairsOf, RunFolder
 from sokrates.report.markup import Child, Html, join, table, tag
-from sokrates.report.run import PairsOf, RunFolder
 from sokrates.report.table import NOTHING, RATES
 
 CURVES = ("trace validity", "accuracy", "step validity", "action validity", "entailed claims", "published rule")
@@ -116,7 +116,8 @@ def _curves(run: RunFolder) -> Html:
         if rates[name]
     ]
     dashed = "; dashed: always answering UNKNOWN" if unknown and (unknown.accuracy.value >= bottom) else ""
-    note = f"Bands and whiskers are the table's intervals; the axes begin at {100 * bottom:.0f}%{dashed}."
+    hollow = "; hollow: baselines" if any(row.stage in run.baselines for row in run.rows) else ""
+    note = f"Bands and whiskers are the table's intervals; the axes begin at {100 * bottom:.0f}%{dashed}{hollow}."
     return join(tag("div", *charts, class_="charts"), tag("p", note, class_="note"))
 
 
@@ -153,7 +154,9 @@ def _points(found: Difference | None) -> Html:
         return tag("td", NOTHING)
     value = f"{100 * found.value:+.1f}"
     clear = found.low > 0 or found.high < 0
-    return tag("td", tag("strong", value) if clear else value, _interval(f"{100 * found.low:+.1f}, {100 * found.high:+.1f}"))
+    return tag(
+        "td", tag("strong", value) if clear else value, _interval(f"{100 * found.low:+.1f}, {100 * found.high:+.1f}")
+    )
 
 
 def time(run: RunFolder) -> Html | None:
@@ -172,7 +175,9 @@ def time(run: RunFolder) -> Html | None:
 def failures(run: RunFolder, found: Traces) -> Html | None:
     """How many steps were refused for which reason, by stage; each figure opens its traces."""
     stages = [stage.name for stage in run.evaluated]
-    totals = {reason: sum(found.reasons[name][reason] for name in stages) for name in stages for reason in found.reasons[name]}
+    totals = {
+        reason: sum(found.reasons[name][reason] for name in stages) for name in stages for reason in found.reasons[name]
+    }
     if not totals:
         return None
     most = max(found.reasons[name][reason] for name in stages for reason in totals)
@@ -242,7 +247,9 @@ def losses(run: RunFolder) -> Html | None:
         history = [(point.step, point.loss) for point in training.history]
         if trained or heldout:
             curves = [Curve("training", trained, quiet=bool(heldout))]
-            charts.append(loss_chart(f"{name}: loss a token", curves + ([Curve("held out", heldout)] if heldout else [])))
+            charts.append(
+                loss_chart(f"{name}: loss a token", curves + ([Curve("held out", heldout)] if heldout else []))
+            )
         if history:
             charts.append(loss_chart(f"{name}: DPO loss", [Curve("loss", history)]))
     if not charts:

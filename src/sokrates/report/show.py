@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sokrates import jsonl
 from sokrates.errors import SokratesError
-from sokrates.report.run import stage_named
+from sokrates.report.folder import stage_named
 from sokrates.traces.text import render_action
 from sokrates.traces.trace import Step, Trace
 
