@@ -184,3 +184,4 @@ explorer.listen();
 if (!(await explorer.follow())) await explorer.filter();
 document.querySelector(".no-script").remove();
 document.documentElement.dataset.ready = "true";
+performance.mark("ready");
