@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -40,6 +41,20 @@ def test_stages_stand_in_the_order_in_which_they_were_run(run_folder, tmp_path):
 
 def test_a_folder_of_traces_is_one_stage_by_its_own_name(run_folder):
     assert [stage.name for stage in stages_of(run_folder / "evaluation" / "sft")] == ["sft"]
+
+
+def test_the_row_of_an_evaluation_goes_by_its_folder(run_folder, tmp_path):
+    folder = shutil.copytree(run_folder / "evaluation" / "sft", tmp_path / "unseen")
+    shutil.copy(run_folder / "results.json", folder)
+    (folder / "results.json").write_text(json.dumps([json.loads((folder / "results.json").read_text())[1]]))
+    run = read_run(folder)
+    assert [row.stage for row in run.rows] == [stage.name for stage in run.stages] == ["unseen"]
+
+
+def test_what_a_longer_run_left_behind_is_no_stage(run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    shutil.copytree(run_folder / "evaluation" / "iter2", tmp_path / "run" / "evaluation" / "iter3")
+    assert [stage.name for stage in read_run(tmp_path / "run").evaluated] == ["base", "sft", "iter1", "iter2"]
 
 
 def test_what_is_no_run_is_named(tmp_path):

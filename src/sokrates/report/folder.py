@@ -97,7 +97,11 @@ def read_run(folder: str | Path) -> RunFolder:
     run.differences = _list(root / DIFFERENCES, Difference)
     if (root / TIMINGS).is_file():
         run.timings = jsonl.read_json(root / TIMINGS, dict[str, float])
+    if (root / TRACES).is_file():  # one stage, whose row calls it "model"
+        run.rows = [msgspec.structs.replace(row, stage=run.stages[0].name) for row in run.rows]
     order = [row.stage for row in run.rows]
+    if order:  # what is not among the results was left behind by a longer run
+        run.stages = [item for item in run.stages if item.sampled or item.name in order]
     run.stages.sort(key=lambda item: (item.sampled, _rank(item.name.removesuffix(SAMPLES), order)))
     trained = {_short(path.parent.relative_to(root)): path for path in _found(root, TRAINING)}
     run.trainings = {
