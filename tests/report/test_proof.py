@@ -45,8 +45,12 @@ def test_a_premise_may_be_the_goal():
 
 def test_an_assumption_proves_nothing():
     assumed = ("Assume that Tom is not cold.", "ASSUME", [])
-    trace = verified("Tom is not cold.", Answer.TRUE, assumed, ("The answer is TRUE.", "CONCLUDE", [0]))
-    assert goal_line(trace) is None
+    end = ("The answer is TRUE.", "CONCLUDE", [0])
+    assert goal_line(verified("Tom is not cold.", Answer.TRUE, assumed, end)) is None
+    mammal = ("So Tom is a mammal.", "MODUS_PONENS", [0, 1])
+    proved = ("So Tom is not cold.", "MODUS_PONENS", [5, 2])
+    trace = verified("Tom is not cold.", Answer.TRUE, assumed, mammal, proved, end)
+    assert trace.all_steps_valid and trace.steps[0].solver_valid and goal_line(trace) == 6
 
 
 def test_unknown_and_what_is_not_proved_have_no_goal():
