@@ -90,7 +90,8 @@ function action(step) {
     "p",
     { class: "action", title: step.action ?? "" },
     element("code", { class: "rule" }, said),
-    formula ? element("code", { class: "formula" }, ` ${step.formula ? "⊢" : "⊬"} ${formula}`) : null,
+    formula ? element("span", { class: "aside" }, step.formula ? " gives " : " for ") : null,
+    formula ? element("code", { class: "formula" }, formula) : null,
     step.valid === false && follows ? element("span", { class: "aside" }, ` · ${follows}`) : null,
   );
 }
