@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sokrates.metrics import Interval
 from sokrates.report.markup import Html, join, tag
 
-WIDTH, HEIGHT = 340, 200
-LEFT, RIGHT, TOP, BOTTOM = 40, 14, 12, 34
+WIDTH, HEIGHT = 340, 210
+LEFT, RIGHT, TOP, BOTTOM = 40, 14, 22, 34
 """The margins around the axes, in the chart's own units."""
 
 
