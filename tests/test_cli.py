@@ -38,6 +38,7 @@ def lines(path):
 COMMANDS = [
     [], ["data"], ["data", "generate"], ["data", "import"], ["optionize"], ["validate"], ["sft"], ["generate"],
     ["verify"], ["recheck"], ["pairs"], ["dpo"], ["export"], ["loop"], ["evaluate"], ["demo"], ["pretrain"],
+    ["report"], ["show"],
 ]  # fmt: skip
 
 
@@ -202,3 +203,19 @@ def test_the_authors_problems_from_file_to_gold(run):
     assert "100 labels agree, 0 differ; 100 gold traces, 100 of them valid; 0 unsolved" in run(
         "optionize", "p.jsonl", "--output", "g.jsonl"
     )
+
+
+def test_a_folder_of_traces_is_reported_and_one_of_them_shown(run, problems):
+    run("optionize", problems, "--output", "gold.jsonl")
+    run("verify", "gold.jsonl", "--output", "verified")
+    assert "verified/report.html: 0." in run("report", "verified")
+    assert Path("verified/report.html").read_text().startswith("<!doctype html>")
+    run("report", "verified", "--output", "other/page.html")
+    assert Path("other/page.html").read_bytes() == Path("verified/report.html").read_bytes()
+    first = lines("gold.jsonl")[0]
+    text = run("show", "verified/traces.jsonl", first["problem_id"])
+    assert text == run("show", "verified", "verified", first["problem_id"], "--sample", 0)
+    assert first["steps"][0]["thought"] in text and "\x1b" not in text
+    assert f"the nearest: {first['problem_id']}" in run("show", "gold.jsonl", f"{first['problem_id']}0", status=2)
+    assert "expected a problem's id" in run("show", "gold.jsonl", status=2)
+    assert "nowhere: no such folder" in run("report", "nowhere", status=2)

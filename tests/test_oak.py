@@ -66,7 +66,14 @@ def test_the_whole_loop_and_going_on(tmp_path):
         "always UNKNOWN",
         "random guess",
     }
-    for name in ("config.yaml", "differences.json", "timings.json", "iter1/pairs.jsonl", "iter1/traces/summary.json"):
+    for name in (
+        "config.yaml",
+        "differences.json",
+        "timings.json",
+        "iter1/pairs.jsonl",
+        "iter1/traces/summary.json",
+        "report.html",
+    ):
         assert (folder / name).is_file(), name
     splits = {name: list(jsonl.read(folder / "data" / f"{name}.jsonl", Problem)) for name in ("train", "eval", "iter1")}
     hashes = [problem.content_hash for problems in splits.values() for problem in problems]

@@ -571,6 +571,43 @@ def evaluate(**params: Any) -> None:
     print_table(results_table(breakdown(row)))
 
 
+@main.command()
+@click.argument("run", type=_FOLDER)
+@click.option("--output", type=_FILE, help="Where to write it.  [default: report.html in the folder]")
+def report(run: Path, output: Path | None) -> None:
+    """Write what a run found as one HTML page that needs no network: tables, curves, and every trace to be explored.
+
+    RUN is a folder of `sokrates loop` or `demo`, whole or not yet, or any folder with a traces.jsonl.
+
+    \b
+    sokrates report outputs/demo
+    sokrates report outputs/traces --output traces.html
+    """
+    from sokrates.report.document import write_report
+
+    target = write_report(run, output)
+    say(f"{target}: {target.stat().st_size / 1e6:.1f} MB, to be opened in a browser")
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, metavar="[STAGE] PROBLEM_ID")
+@click.option("--sample", type=click.IntRange(min=0), help="Which of its samples.  [default: the first]")
+def show(source: Path, names: tuple[str, ...], sample: int | None) -> None:
+    """Print one trace with its verdicts: from a file of traces, or from a stage of a run (the last that was measured).
+
+    \b
+    sokrates show outputs/traces/traces.jsonl eval-0-42-17
+    sokrates show outputs/demo iter2 eval-0-42-17
+    """
+    from sokrates.report.show import find_trace, print_trace
+
+    if len(names) not in (1, 2):
+        raise click.UsageError("expected a problem's id, or a stage and an id")
+    stage = names[0] if len(names) == 2 else None
+    print_trace(find_trace(source, stage, names[-1], sample))
+
+
 @main.command("options")
 def options_() -> None:
     """Print the rules of inference: what each takes, gives and needs, with a worked example.
@@ -664,7 +701,7 @@ def _run_loop(config: Config, redo: bool) -> None:
     results = run(config, lambda changes, parts: redo or _agreed(changes, parts))
     print_table(results_table([*results.rows, *results.references]))
     print_table(differences_table(results.differences))
-    say(f"run folder: {config.oak_loop.output}")
+    say(f"run folder: {config.oak_loop.output}; report.html in it shows every trace")
 
 
 def _agreed(changes: Sequence[str], parts: Sequence[Path]) -> bool:

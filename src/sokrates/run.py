@@ -2,8 +2,9 @@
 
 Contract: the run folder says all: the configuration, the splits, each iteration's traces, pairs and adapter, an
 evaluation of every stage on the same unseen problems, `results.json` (a row a stage), `references.json` (what always
-answering UNKNOWN, and guessing, would score), `differences.json` and `timings.json`. Every stage knows its inputs: one
-that was done is not done again, one that was killed goes on. It does not know in which order stages come.
+answering UNKNOWN, and guessing, would score), `differences.json` and `timings.json`; `results.md` and `report.html`
+tell it to people. Every stage knows its inputs: one that was done is not done again, one that was killed goes on. It
+does not know in which order stages come.
 
     data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
     sft/          the first adapter
@@ -38,6 +39,8 @@ from sokrates.problems.generator import GeneratorSettings
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
+from sokrates.report.document import write_report
+from sokrates.report.folder import DIFFERENCES, REFERENCES, RESULTS, TIMINGS
 from sokrates.report.table import differences_markdown, results_markdown
 from sokrates.stale import stale
 from sokrates.traces.trace import Trace
@@ -46,7 +49,6 @@ from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
 from sokrates.verification.validate import validated
 
-RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
 REPORT = "results.md"
 LOCK = ".lock"
 
@@ -268,6 +270,7 @@ class Run:
         jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
         with jsonl.atomic(self.root / REPORT) as file:
             file.write(_report(self.results).encode())
+        write_report(self.root)
         jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
         return self.results
 

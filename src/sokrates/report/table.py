@@ -15,7 +15,7 @@ from rich.text import Text
 from sokrates.metrics import Difference, Interval, Row
 
 NOTHING = "–"
-_RATES: dict[str, Callable[[Row], Interval | None]] = {
+RATES: dict[str, Callable[[Row], Interval | None]] = {
     "accuracy": lambda row: row.accuracy,
     "step validity": lambda row: row.step_validity,
     "action validity": lambda row: row.action_validity,
@@ -70,7 +70,7 @@ def differences_markdown(differences: Sequence[Difference]) -> str:
 
 def _shown(rows: Sequence[Row]) -> dict[str, Callable[[Row], Interval | None]]:
     """The rates that any row has."""
-    return {name: rate for name, rate in _RATES.items() if any(rate(row) is not None for row in rows)}
+    return {name: rate for name, rate in RATES.items() if any(rate(row) is not None for row in rows)}
 
 
 def _by_line(differences: Sequence[Difference]) -> tuple[list[str], dict[tuple[str, str], Line]]:
