@@ -135,6 +135,7 @@ def main(context: click.Context) -> None:
             f"expected {' or '.join(_MANY_PROCESSES)} where several are launched"
         )
     if not ranks.is_main():
+        os.environ["TQDM_DISABLE"] = "1"
         context.with_resource(_silence())
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 import torch
 
-from sokrates.config import SFTConfig
-from sokrates.training import figures
+from sokrates.config import DPOConfig, SFTConfig
+from sokrates.training import dpo, figures
 from sokrates.training.figures import Figures, Meter, Shape
 from sokrates.training.sft import train_sft
 from tests.training import tiny_training
@@ -37,6 +37,19 @@ def test_counts_of_every_layout():
     packed = {"input_ids": ids.view(1, 8), "position_ids": torch.tensor([[0, 1, 2, 0, 1, 0, 1, 2]])}
     assert figures.counts(packed).tolist() == [8, 8, 9 + 4 + 9]
     assert figures.counts({"input_ids": ids}).tolist() == [8, 8, 32]
+
+
+def test_a_shared_prompt_counts_once(tokenizer, pairs, tmp_path):
+    """By hand: each completion token attends to its prompt and to its own sequence, the prompt once to itself."""
+    trainer = dpo.make_trainer(tiny_training.adapter(), tokenizer, pairs, DPOConfig(max_length=32), tmp_path)
+    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(len(pairs))])
+    sizes = [(len(pair.prompt_ids), len(pair.chosen_ids), len(pair.rejected_ids)) for pair in pairs]
+    trainer.shares_prompts = False
+    assert trainer.counts(batch)[0] == sum(2 * p + c + r for p, c, r in sizes)
+    trainer.shares_prompts = True
+    tokens = sum(p + c + r for p, c, r in sizes)
+    squares = sum(p * p + (2 * p * c + c * c) + (2 * p * r + r * r) for p, c, r in sizes)
+    assert trainer.counts(batch).tolist() == [tokens, tokens, squares]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +88,7 @@ def test_mfu_is_of_all_devices(monkeypatch):
     monkeypatch.setattr(figures.processes, "sums", lambda values: [2 * value for value in values])
     monkeypatch.setattr(figures.processes, "most", lambda value: value)
     meter = Meter()
-    meter.add({"input_ids": torch.zeros(1, 5, dtype=torch.long)})
+    meter.add(figures.counts({"input_ids": torch.zeros(1, 5, dtype=torch.long)}))
     meter._seconds = 1e-6
     device = torch.device("cuda", 0)
     found = figures.measured(meter, SHAPE, device, torch.bfloat16, reference=False)

@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from sokrates.config import DPOConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters, processes, reference, stacking
+from sokrates.training import adapters, figures, processes, reference, stacking
 from sokrates.training.attention import Attention, choose
 from sokrates.training.data import PairIds, check_pairs
 from sokrates.training.figures import Figures
@@ -91,6 +91,15 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         metrics["tokens/chosen"].append(self.accelerator.gather(chosen).mean().item())
         metrics["tokens/rejected"].append(self.accelerator.gather(rejected).mean().item())
         return super()._compute_loss(self._scorer(model), inputs, return_outputs)
+
+    def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
+        """As of the plain layout, but a shared prompt is computed once, and nothing is padded then: of p tokens, with c
+        and r of the completions, p + c + r in place of 2p + c + r, and (p + c)² + (p + r)² - p² for attention."""
+        tokens, _, squares = plain = figures.counts(batch)
+        if not self.shares_prompts:
+            return plain
+        prompts = (batch["attention_mask"].sum(dim=1) - batch["completion_mask"].sum(dim=1)).chunk(2)[0]
+        return torch.stack([tokens - prompts.sum(), tokens - prompts.sum(), squares - (prompts * prompts).sum()])
 
     def score(self, indices: Sequence[int]) -> reference.Scores:
         """The log-probabilities of pairs under the model as it is now, with what training computes them."""

@@ -120,8 +120,8 @@ class Meter:
         self._counted: torch.Tensor | None = None
         self._seconds, self._since = 0.0, 0.0
 
-    def add(self, inputs: Mapping[str, Any]) -> None:
-        batch = counts(inputs)
+    def add(self, batch: torch.Tensor) -> None:
+        """One batch's `counts`."""
         self._counted = batch if self._counted is None else self._counted + batch
 
     def start(self) -> None:

@@ -50,7 +50,6 @@ class AdapterTrainer:
     optimizer: Any
     lr_scheduler: Any
     state: Any
-
     add_callback: Any
 
     like: int = 0
@@ -76,8 +75,12 @@ class AdapterTrainer:
             return result
         finite.check(loss, "loss", f"step {self.state.global_step + 1}", [batch], self.known)
         self._step_batches.append(batch)
-        self.meter.add(batch)
+        self.meter.add(self.counts(batch))
         return result
+
+    def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
+        """What a batch gives the model to do: see `figures.counts`."""
+        return figures.counts(batch)
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         with self.meter.paused():
