@@ -124,6 +124,10 @@ class AdapterTrainer:
             model = self.accelerator.unwrap_model(self.model)
             adapters.save(model, Path(output_dir or self.args.output_dir), state)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """What `save_model` wrote, put where it belongs, in parts or whole."""
+        sharding.restore(self.adapter_weights(), adapters.read(Path(resume_from_checkpoint)))
+
     def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
         """The trained adapter's parameters by name."""
         named = self.accelerator.unwrap_model(self.model).named_parameters()
