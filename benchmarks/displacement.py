@@ -57,10 +57,7 @@ def pairs(kind: str, count: int, tokenizer: Any) -> list[PairIds]:
     """Pairs of the problems whose rejected text differs from the gold one."""
     source, found = random.Random(5), []
     for problem in generate(count, GeneratorSettings(1, 3), seed=9, prefix="displacement"):
-        outline = gold_outline(problem)
-        texts = [
-            write_outline(problem, steps) for steps in (outline, sloppy_outline(problem, outline, source, rate=0.5))
-        ]
+        texts = [gold_completion(problem), REJECTED[kind](problem, source)]
         if texts[0] != texts[1]:
             prompt = tuple(encode_prompt(tokenizer, problem, PromptStyle(instructions=False)))
             completions = (tuple(encode_completion(tokenizer, text)) for text in texts)
