@@ -109,3 +109,18 @@ def test_what_stops_the_loop_ends_the_engine(folders):
         askers.get(folders["one"]).start()
         raise KeyboardInterrupt
     assert log[-1] == "close"
+
+
+def test_no_device_is_initialised_before_an_engine_starts(folders, monkeypatch):
+    """A process whose CUDA is initialised cannot be forked into vLLM's; even `is_available` may do that."""
+    import torch
+
+    def touched(*_):
+        raise AssertionError("CUDA was asked for")
+
+    for name in ("is_available", "init", "empty_cache", "device_count"):
+        monkeypatch.setattr(torch.cuda, name, touched)
+    with Askers(Config(), rank=4) as askers:
+        askers.get(folders["one"]).start()
+        askers.rest()
+        askers.get(folders["two"]).start()

@@ -84,7 +84,7 @@ def free_memory() -> None:
     """Give back to the device what models that are no longer used have left to PyTorch."""
     gc.collect()
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch is not None and torch.cuda.is_initialized():  # to ask for a device may initialise it: no fork could use it
         torch.cuda.empty_cache()
 
 

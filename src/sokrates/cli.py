@@ -129,6 +129,8 @@ def main(context: click.Context) -> None:
     """
     # Read when torch is loaded. Threads that spin while they wait slow a shared machine down several times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # To look whether there is a GPU does not initialise it then: vLLM's process can be a fork of this one.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     if ranks.count() > 1 and context.invoked_subcommand not in _MANY_PROCESSES:
         raise SokratesError(
             f"{context.invoked_subcommand} runs in one process, not in {ranks.count()}; "
