@@ -146,4 +146,6 @@ def run(block: Block, folder: Path) -> None:
     }
     done = subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, text=True)
     if done.returncode:
-        pytest.fail(f"{block.where}: status {done.returncode}\n{block.text}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        pytest.fail(
+            f"{block.where}: status {done.returncode}\n{block.text}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        )
