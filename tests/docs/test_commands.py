@@ -18,7 +18,9 @@ from tests.docs.given import give
 from tests.docs.pages import NEEDS, PAGES, PROJECT, Block, blocks, inline_code
 from tests.docs.parsing import NoSuchCommand, check
 
-_HEAVY = re.compile(r"\bsokrates (?:sft|generate|dpo|export|evaluate|demo|loop|pretrain)\b|\bpytest\b")
+_HEAVY = re.compile(
+    r"\bsokrates (?:sft|generate|dpo|export|evaluate|demo|loop|pretrain)\b(?!.*--dry-run)|pytest .*test_(?:soundness|prover)"
+)
 _NAMED = re.compile(r"(?:sokrates|make|pip install|python -m benchmarks\.\w+)(?: |$)")
 
 
