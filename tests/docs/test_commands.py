@@ -19,18 +19,20 @@ from tests.docs.pages import NEEDS, PAGES, PROJECT, Block, blocks, inline_code
 from tests.docs.parsing import NoSuchCommand, check
 
 _HEAVY = re.compile(
-    r"\bsokrates (?:sft|generate|dpo|export|evaluate|demo|loop|pretrain)\b(?!.*--dry-run)|pytest .*test_(?:soundness|prover)"
+    r"\bsokrates (?:sft|generate|dpo|export|evaluate|demo|loop|pretrain)\b(?!.*--dry-run)"
+    r"|\bpytest .*test_(?:soundness|prover)"
 )
 _NAMED = re.compile(r"(?:sokrates|make|pip install|python -m benchmarks\.\w+)(?: |$)")
 
 
 def steps(page: str) -> list[Block]:
-    """What a reader of a page does: its commands and its changes of the repository, but not what needs more."""
-    return [block for block in blocks(page) if block.kind in ("sh", "diff") and not block.needs]
+    """What a reader of a page does, in order: commands and patches, but none that need more or are cut short by …"""
+    done = (block for block in blocks(page) if block.kind in ("sh", "diff"))
+    return [block for block in done if not block.needs and "…" not in block.text]
 
 
 def light(page: str) -> list[Block]:
-    """The steps of a page before the first that loads a model, or runs tests."""
+    """The steps of a page before the first that loads a model, or runs long tests."""
     found = steps(page)
     first = (index for index, block in enumerate(found) if block.kind == "sh" and _HEAVY.search(block.text))
     return found[: next(first, len(found))]
