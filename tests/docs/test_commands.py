@@ -127,7 +127,7 @@ def clone(tmp_path) -> Iterator[Path]:
     folder, programs = tmp_path / "sokrates", tmp_path / "bin"
     folder.mkdir()
     programs.mkdir()
-    for name in ("src", "tests", "configs", "docs"):
+    for name in ("src", "tests", "configs", "docs", "benchmarks"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(PROJECT / "pyproject.toml", folder)
     for name, arguments in (("python", ""), ("sokrates", "-m sokrates ")):
