@@ -148,6 +148,7 @@ def make_trainer(
             train_dataset=dpo.columns(pairs),
             processing_class=tokenizer,
         )
+        trainer.uncasts = way.ours
         if way.merged:
             ready.model.delete_adapter("ref")
         if way.shared:

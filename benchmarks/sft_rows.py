@@ -199,6 +199,7 @@ class Bench:
         )
         torch.manual_seed(0)
         self._trainer = sft.make_trainer(model, spelling, examples[:BATCH], config, folder)
+        self._trainer.uncasts = way.segments
         self._spelling = spelling
         if way.layout == "max_length":
             self._trainer.data_collator.pad_to_multiple_of = MAX_LENGTH

@@ -321,9 +321,10 @@ def sft(**params: Any) -> None:
     traces = list(jsonl.read(params["data_file"], Trace))
     result = fine_tune(traces, config.model, config, params["output"])
     processes.part()
-    best = min((loss.loss for loss in result.heldout_losses), default=float("nan"))
+    losses = [entry.loss for entry in result.heldout_losses]
     _report_figures(result.figures)
-    say(f"{result.examples} traces, {result.steps} steps, held-out loss {best:.4f}; adapter in {params['output']}")
+    told = f", held-out loss {min(losses):.4f}" if losses else ""
+    say(f"{result.examples} traces, {result.steps} steps{told}; adapter in {params['output']}")
 
 
 @main.command()

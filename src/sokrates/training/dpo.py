@@ -111,7 +111,7 @@ class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
         ids = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         training = self.model.training
         self.model.eval()
-        with torch.no_grad(), self.accelerator.autocast():
+        with torch.no_grad(), self.accelerator.autocast(), self.uncast():
             output = self._scorer(self.model)(**ids, use_cache=False, labels=labels, fused_lm_head=True)
         self.model.train(training)
         chosen, rejected = output.log_probs.float().sum(dim=1).chunk(2)

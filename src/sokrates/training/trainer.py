@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import msgspec
 import torch
 from accelerate.utils import tqdm
 from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
 from transformers import (
@@ -52,6 +53,8 @@ class AdapterTrainer:
     state: Any
     add_callback: Any
 
+    uncasts = True
+    """Whether it trains within `uncast`."""
     like: int = 0
     """How many consecutive rows have like lengths; 0 is a batch. It fixes the order, whatever a batch is joined of."""
     known: Sequence[finite.Named] = ()
@@ -94,6 +97,21 @@ class AdapterTrainer:
         """What the training cost; `reference` where each step computes a reference model too."""
         dtype = torch.bfloat16 if self.args.bf16 else torch.float32
         return figures.measured(self.meter, self.shape, self.args.device, dtype, reference=reference)
+
+    def training_step(self, *args: Any, **options: Any) -> Any:
+        """The trainer's: forward and backward pass of one batch."""
+        with self.uncast():
+            return super().training_step(*args, **options)  # type: ignore[misc]
+
+    def uncast(self) -> AbstractContextManager[None]:
+        """Within it PEFT does not cast an adapter's input to its float32, which autocast would cast back at once.
+
+        The numbers are the same; at 0.6B on an H100 copies from one format to another took a fifth of the GPU's time.
+        """
+        context: AbstractContextManager[None] = disable_input_dtype_casting(
+            self.model, active=self.uncasts and self.args.bf16
+        )
+        return context
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """The trainer's; it is asked before the weights move. Errors: SokratesError where it is no finite number."""
