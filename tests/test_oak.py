@@ -31,7 +31,7 @@ SMALL = [
     "sft.heldout_fraction=0.2",
     "dpo.learning_rate=1e-4",
     "oak_loop.num_iterations=1",
-    "oak_loop.baselines=[sft+, rft, label, published, actions, example, vote, guided]",
+    "oak_loop.baselines=[sft+, rft]",
     "oak_loop.votes=2",
 ]
 
@@ -57,7 +57,7 @@ def rows(folder: Path) -> list[dict]:
 def test_the_whole_loop_and_going_on(tmp_path):
     folder = tmp_path / "run"
     oak.run(config(folder))
-    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", *get_args(BaselineName)]
+    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", "sft+", "rft"]
     for row in rows(folder):
         assert row["n"] == 4
         assert {"accuracy", "step_validity", "trace_validity", "entailed_rate", "published_rate"} <= row.keys()
@@ -90,6 +90,17 @@ def test_the_whole_loop_and_going_on(tmp_path):
     again = {path for path in before if before[path] != after[path]}
     assert again == {str(folder / "evaluation" / "iter1" / "traces.jsonl")}
     assert rows(folder) == results
+
+
+@pytest.mark.slow
+def test_every_baseline_and_that_adding_them_makes_nothing_again(tmp_path):
+    folder = tmp_path / "run"
+    oak.run(config(folder, "oak_loop.baselines=[]"))
+    before = modified(folder)
+    oak.run(config(folder, f"oak_loop.baselines=[{', '.join(get_args(BaselineName))}]"))
+    assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", *get_args(BaselineName)]
+    after = modified(folder)
+    assert before.items() <= after.items()
 
 
 def test_a_run_folder_of_another_configuration(tmp_path):

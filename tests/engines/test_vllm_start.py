@@ -109,11 +109,12 @@ def test_missing_vllm_is_an_error_where_it_is_asked_for(monkeypatch, tiny_model)
 def test_auto_is_vllm_where_it_and_a_gpu_are(monkeypatch, gpus, tiny_model):
     model = ModelConfig(model=str(tiny_model))
     started = []
-    monkeypatch.setattr("sokrates.engines.vllm.load_vllm", lambda *given: started.append(given))
+    monkeypatch.setattr("sokrates.engines.vllm.load_vllm", lambda *given, stays: started.append(stays))
     monkeypatch.setattr(vllm_start, "find_spec", lambda name: object())
     gpus(1)
     load_engine("auto", model, GenerationConfig())
-    assert len(started) == 1
+    load_engine("vllm", model, GenerationConfig(), stays=True)
+    assert started == [False, True]
     gpus(0)
     assert isinstance(load_engine("auto", model, GenerationConfig()), TransformersEngine)
     gpus(1)
