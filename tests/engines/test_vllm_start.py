@@ -121,4 +121,4 @@ def test_auto_is_vllm_where_it_and_a_gpu_are(monkeypatch, gpus, tiny_model):
     monkeypatch.setattr(vllm_start, "find_spec", lambda name: None)
     on_cpu = model.model_copy(update={"device": "cpu"})
     assert isinstance(load_engine("auto", on_cpu, GenerationConfig()), TransformersEngine)
-    assert len(started) == 1
+    assert len(started) == 2
