@@ -12,6 +12,7 @@ tokens. Each job runs in a process of its own and leaves a file in `--parts`; wh
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ LOADED = ("plain-merge", "ours", "stack")
 REMEMBERED = ("plain-copy", "ours", "plain-merge-same", "plain-merge", "stack", "plain-trl")
 TRAINED = ("plain-ordered", "ours", "plain-trl", "plain-merge", "stack", "cache", "sharing", "plain-copy")
 """What is measured in which part, what matters most first: time may run out."""
+ROOM = 40 * 2**30
 PAIRS = {"embedded": 64, "tiny": 64, "0.6b": 512, "8b": 128}
 
 
@@ -42,7 +44,7 @@ PAIRS = {"embedded": 64, "tiny": 64, "0.6b": 512, "8b": 128}
 @click.option("--dtype", help="float32 or bfloat16.  [default: bfloat16 on CUDA, else float32]")
 @click.option("--output", type=Path, default=RESULTS, help="Folder for the JSON.")
 @click.option("--parts", type=Path, help="Folder for the files of the jobs, to go on in.  [default: a new one]")
-@click.option("--work", type=Path, help="Folder for weights and problems.  [default: in the temporary folder]")
+@click.option("--work", type=Path, help="Folder for weights and problems.  [default: in memory, else temporary]")
 @click.option("--seconds", default=570.0, show_default=True, help="Time for everything.")
 @click.option("--job-seconds", default=150.0, show_default=True, help="Time for one job, beyond 60 s to start.")
 @click.option("--commit", help="The commit, where the code was copied here without its history.")
@@ -55,7 +57,7 @@ def main(
     place = device_here() if device == "auto" else device
     number = dtype or ("bfloat16" if place == "cuda" else "float32")
     parts = parts or Path(tempfile.mkdtemp(prefix="sokrates-parts-"))
-    work = work or Path(tempfile.gettempdir()) / "sokrates-benchmarks" / f"dpo-{shape}"
+    work = work or _roomy() / "sokrates-benchmarks" / f"dpo-{shape}"
     for folder in (parts, work):
         folder.mkdir(parents=True, exist_ok=True)
     options = {"shape": shape, "work": work, "parts": parts, "device": place, "dtype": number}
@@ -77,6 +79,14 @@ def main(
     jsonl.write_json(target, summary)
     print(table(summary))
     print(f"written: {target}")
+
+
+def _roomy() -> Path:
+    """A folder in memory where it has room for an 8B model, which a disk is slow to take; else the temporary one."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
+        return memory
+    return Path(tempfile.gettempdir())
 
 
 def all_jobs(device: str) -> list[str]:

@@ -31,7 +31,7 @@ MACHINE = "machine"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "triton", "flash-attn")
 WARM_UP = 3
 """Steps at the beginning of a training that are not timed: kernels are compiled in them."""
-LOADS, LOAD_SECONDS = 4, 90.0
+LOADS, LOAD_SECONDS = 3, 60.0
 """Most repetitions of loading, the first not counted, and the time after which no other is begun."""
 LONG_PAIRS = 8
 

@@ -24,8 +24,8 @@ def run(config: Config, agree: Agree = keep) -> Results:
     """The whole loop; see the module's contract. `agree`, errors: as `Run.begun`."""
     with Askers(config, rank=_largest_rank(config)) as askers:
         this = Run(config, askers)
-        with this.begun(agree):
-            return _run(this)
+        with this.begun(agree) as finished:
+            return this.found() if finished else _run(this)
 
 
 def _largest_rank(config: Config) -> int:

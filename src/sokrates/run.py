@@ -98,8 +98,8 @@ class Run:
         jsonl.write_json(self.root / TIMINGS, self.timings)
 
     @contextmanager
-    def begun(self, agree: Agree) -> Iterator[None]:
-        """Claim the run folder for this process alone, as one of this configuration.
+    def begun(self, agree: Agree) -> Iterator[bool]:
+        """Claim the run folder for this process alone, as one of this configuration; whether it is finished already.
 
         Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
         SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
@@ -112,8 +112,7 @@ class Run:
         except Timeout:
             raise SokratesError(f"{self.root}: another process is at work in it; wait for it or end it first") from None
         try:
-            self._claim(agree)
-            yield
+            yield self._claim(agree)
         finally:
             lock.release()
 
@@ -126,7 +125,7 @@ class Run:
         if self.config.oak_loop.num_iterations and generation.temperature == 0:
             raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
 
-    def _claim(self, agree: Agree) -> None:
+    def _claim(self, agree: Agree) -> bool:
         settings = self.config.model_dump(
             exclude={
                 "oak_loop": {"output"},
@@ -148,7 +147,7 @@ class Run:
                 say(f"removed: {part}")
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             stage.begin_anew(self.root, settings, self.config)
-        stage.begin(self.root, settings, self.config)
+        return stage.begin(self.root, settings, self.config)
 
     def splits(self) -> Splits:
         """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
@@ -259,6 +258,14 @@ class Run:
             result = fine_tune(traces, model, config, folder)
         say(f"{name}: {result.steps} steps on {result.examples} traces")
         return str(folder)
+
+    def found(self) -> Results:
+        """What a finished run found."""
+        return Results(
+            jsonl.read_json(self.root / RESULTS, list[Row]),
+            jsonl.read_json(self.root / REFERENCES, list[Row]),
+            jsonl.read_json(self.root / DIFFERENCES, list[Difference]),
+        )
 
     def finish(self, problems: Sequence[Problem]) -> Results:
         """Write down what was found; the run folder is whole from here on."""

@@ -28,7 +28,7 @@ from sokrates.traces.probes import PROBE_FILE
 from sokrates.training import processes
 
 ADAPTER = "default"
-"""The adapter that is trained and saved: under this name TRL copies it as the reference of DPO."""
+"""The adapter that is trained and saved."""
 
 STAGING = ".training"
 RESULT = "training.json"
