@@ -36,6 +36,8 @@ class Explorer {
     let mentioned = null;
     if (chosen.query && byId("deep").checked) {
       const stale = () => search !== this.searches;
+      // At once: until the first piece has been read the count of the search before would stand there as this one's.
+      this.say("searching");
       mentioned = await searchTraces(this.index, chosen.query, stale, (share) => this.say(`searching, ${Math.round(100 * share)}%`));
       if (mentioned === null) return;
     }
