@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from sokrates import jsonl, oak
@@ -15,6 +16,8 @@ from sokrates.asking import Askers
 from sokrates.config import BaselineName, Config, load
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
+from sokrates.problems.generator import GeneratorSettings, generate
+from sokrates.report.folder import read_run
 from sokrates.run import Run, _evaluation_problems
 
 SMALL = [
@@ -90,6 +93,36 @@ def test_the_whole_loop_and_going_on(tmp_path):
     again = {path for path in before if before[path] != after[path]}
     assert again == {str(folder / "evaluation" / "iter1" / "traces.jsonl")}
     assert rows(folder) == results
+
+
+def test_further_sets_of_problems(tmp_path, capsys):
+    folder, file = tmp_path / "run", tmp_path / "others.jsonl"
+    problems = list(generate(3, GeneratorSettings(1, 2), seed=5, prefix="other"))
+    long = msgspec.structs.replace(problems[0], problem_id="long", premises=problems[0].premises * 60)
+    jsonl.write(file, [*problems, long])
+    others = (f"evaluation.transfer_files=[{file}]", "oak_loop.num_iterations=0", "oak_loop.baselines=[]")
+    results = oak.run(config(folder, *others))
+    assert "others: 1 of 4 problems do not fit the model's window" in capsys.readouterr().err
+    assert [row.stage for row in results.transfer["others"].rows] == ["base", "sft"]
+    assert [row.problems for row in results.transfer["others"].rows] == [3, 3]
+    assert [row.problems for row in results.rows] == [4, 4]
+    written = read_run(folder)
+    assert written.transfer["others"].rows == results.transfer["others"].rows != written.rows
+    assert {item.name for item in written.stages} == {"base", "sft"}
+    assert "Stages on others" in (folder / "report.html").read_text()
+    assert (folder / "transfer" / "others" / "report.html").is_file()
+    assert oak.run(config(folder, *others)) == results
+
+
+def test_further_sets_make_nothing_again_and_a_finished_run_goes_on_with_them(tmp_path):
+    folder, file = tmp_path / "run", tmp_path / "others.jsonl"
+    jsonl.write(file, list(generate(2, GeneratorSettings(1, 2), seed=5, prefix="other")))
+    short = ("oak_loop.num_iterations=0", "oak_loop.baselines=[]")
+    first = oak.run(config(folder, *short))
+    before = modified(folder)
+    second = oak.run(config(folder, *short, f"evaluation.transfer_files=[{file}]"))
+    assert before.items() <= modified(folder).items()
+    assert (second.rows, list(second.transfer)) == (first.rows, ["others"])
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def data() -> None:
 @click.option("--hops", nargs=2, type=int, default=(1, 5), show_default=True, help="Fewest and most hops.")
 @click.option("--num-problems", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
-@options(DataConfig, "entities", "distractors", "label_mix")
+@options(DataConfig, "entities", "distractors", "second_facts", "label_mix")
 @click.option("--output", type=_FILE, required=True, help="JSON lines.")
 def data_generate(
     hops: tuple[int, int],
@@ -158,6 +158,7 @@ def data_generate(
     seed: int,
     entities: int | None,
     distractors: float | None,
+    second_facts: float | None,
     label_mix: tuple[float, float, float] | None,
     output: Path,
 ) -> None:
@@ -169,7 +170,7 @@ def data_generate(
     from sokrates import jsonl
     from sokrates.problems.generator import GeneratorSettings, generate
 
-    chosen = {"entities": entities, "distractors": distractors, "mix": label_mix}
+    chosen = {"entities": entities, "distractors": distractors, "second_facts": second_facts, "mix": label_mix}
     settings = GeneratorSettings(*hops, **{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     with progress("problems", num_problems, "problems") as advance:
         written = jsonl.write(output, _watched(generate(num_problems, settings, seed), advance))
@@ -703,8 +704,11 @@ def _run_loop(config: Config, redo: bool) -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")
     results = run(config, lambda changes, parts: redo or _agreed(changes, parts))
-    print_table(results_table([*results.rows, *results.references]))
-    print_table(differences_table(results.differences))
+    for name, found in {"": results, **results.transfer}.items():
+        if name:
+            click.echo(f"{name}\n")
+        print_table(results_table([*found.rows, *found.references]))
+        print_table(differences_table(found.differences))
     say(f"run folder: {config.oak_loop.output}; report.html in it shows every trace")
 
 

@@ -129,7 +129,7 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
     kept = []
     window = asker.start().window
     for problem in problems:
-        length = len(encode_prompt(asker.tokenizer, problem, asker.style))
+        length = prompt_length(problem, asker)
         if length < window:
             kept.append(problem)
             continue
@@ -137,6 +137,11 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
         bad = BadRecord(message, path=str(path), line=0, problem_id=problem.problem_id)
         set_aside.add(bad, msgspec.json.encode(problem).decode())
     return kept
+
+
+def prompt_length(problem: Problem, asker: Asker) -> int:
+    """The tokens of a problem's prompt."""
+    return len(encode_prompt(asker.tokenizer, problem, asker.style))
 
 
 def _settings(problems: Sequence[Problem], asker: Asker, generation: GenerationConfig) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from sokrates.asking import Askers
 from sokrates.baselines import BASELINES, Loop
 from sokrates.config import Config
 from sokrates.console import say
-from sokrates.run import Agree, Results, Run
+from sokrates.run import Agree, Run
+from sokrates.scores import Results, read_results
 
 
 def keep(changes: Sequence[str], parts: Sequence[Path]) -> bool:
@@ -25,7 +26,7 @@ def run(config: Config, agree: Agree = keep) -> Results:
     with Askers(config, rank=_largest_rank(config)) as askers:
         this = Run(config, askers)
         with this.begun(agree) as finished:
-            return this.found() if finished else _run(this)
+            return read_results(this.root) if finished else _run(this)
 
 
 def _largest_rank(config: Config) -> int:
@@ -39,9 +40,10 @@ def _run(this: Run) -> Results:
     with this.timed("data"):
         splits = this.splits()
         gold = this.gold(splits.train)
-    this.evaluate("base", config.model, splits.evaluation)
+        this.examine(splits.evaluation)
+    this.evaluate("base", config.model)
     start = this.sft("sft", gold, config.model)
-    this.evaluate("sft", start, splits.evaluation)
+    this.evaluate("sft", start)
     model, steps = start, 0
     for index, problems in enumerate(splits.iterations, start=1):
         name = f"iter{index}"
@@ -52,8 +54,8 @@ def _run(this: Run) -> Results:
             break
         model, taken = trained
         steps += taken
-        this.evaluate(name, model, splits.evaluation)
-    done = Loop(splits, gold, start, model, steps)
+        this.evaluate(name, model)
+    done = Loop(splits.iterations, gold, start, model, steps)
     for name in config.oak_loop.baselines:
         BASELINES[name](this, done)
-    return this.finish(splits.evaluation)
+    return this.finish()

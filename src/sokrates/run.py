@@ -10,6 +10,7 @@ does not know in which order stages come.
     sft/          the first adapter
     iter1/        traces/  pairs.jsonl  pairs.json  adapter/
     evaluation/   base/  sft/  iter1/ …
+    transfer/     a folder for each further set of problems, with its evaluation/ and its figures
 """
 
 from __future__ import annotations
@@ -18,30 +19,26 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from sokrates import jsonl, stage
+from sokrates import jsonl, models, stage
 from sokrates.asking import Askers
-from sokrates.config import Config, DataConfig, GuideName, Signal
+from sokrates.config import Config, DataConfig, EvaluationConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
-from sokrates.evaluation import differences, evaluate, measured, reference_rows
-from sokrates.generation import HOW_RUN, generate_traces, select
-from sokrates.metrics import Difference, Row, breakdown
+from sokrates.generation import HOW_RUN, Asker, generate_traces, prompt_length, select
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
-from sokrates.report.document import write_report
-from sokrates.report.folder import DIFFERENCES, REFERENCES, RESULTS, TIMINGS
-from sokrates.report.table import differences_markdown, results_markdown
+from sokrates.report.folder import TIMINGS, TRANSFER
+from sokrates.scores import Results, Scores
 from sokrates.stale import stale
 from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
@@ -49,20 +46,10 @@ from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
 from sokrates.verification.validate import validated
 
-REPORT = "results.md"
 LOCK = ".lock"
 
 Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
-
-
-@dataclass
-class Results:
-    """What a run found: a row a stage, the reference rows, and the differences between stages."""
-
-    rows: list[Row] = field(default_factory=list)
-    references: list[Row] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
 
 
 @dataclass
@@ -85,10 +72,9 @@ class Run:
         self.config = config
         self.askers = askers
         self.root = Path(config.oak_loop.output)
-        self.results = Results()
         self.timings: dict[str, float] = {}
-        self.traces_of: dict[str, list[Trace]] = {}
-        """The evaluation traces of each stage, for differences over the same problems."""
+        self.scores: list[Scores] = []
+        """On the problems to evaluate on, and on each further set."""
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -193,28 +179,35 @@ class Run:
         jsonl.write(file, traces)
         return traces
 
+    def examine(self, problems: Sequence[Problem]) -> None:
+        """Let every stage be evaluated on these problems, and on the further sets that the configuration names.
+
+        A problem of a further set whose prompt the model has no room for is left out, which is said.
+        """
+        self.scores = [Scores(self.root, problems)]
+        if not self.config.evaluation.transfer_files:
+            return
+        asker = self.askers.get(self.config.model)
+        if "example" in self.config.oak_loop.baselines:
+            asker = _with_example(asker)
+        window = models.window(models.load_config(self.config.model))
+        for name, found in further_sets(self.config.evaluation).items():
+            kept = [problem for problem in found if prompt_length(problem, asker) < window]
+            if len(kept) < len(found):
+                say(f"{name}: {len(found) - len(kept)} of {len(found)} problems do not fit the model's window")
+            self.scores.append(Scores(self.root / TRANSFER / name, kept))
+
     def evaluate(
-        self,
-        name: str,
-        model: str,
-        problems: Sequence[Problem],
-        *,
-        votes: int = 1,
-        guide: GuideName | None = None,
-        example: bool = False,
+        self, name: str, model: str, *, votes: int = 1, guide: GuideName | None = None, example: bool = False
     ) -> None:
-        """Add a stage's row: greedy on the evaluation problems, or by so many `votes`; under a `guide` other than the
-        configured one, and with a worked `example` in the prompt, where they are given."""
-        folder = self.root / "evaluation" / name
+        """Add a stage's row on each set: greedy, or by so many `votes`; under a `guide` other than the configured one,
+        and with a worked `example` in the prompt, where they are given."""
         config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
-        with self.timed("evaluate"), trace_progress(f"evaluate {name}", votes * len(problems)) as on_trace:
-            asker = self.askers.get(model)
-            if example:
-                asker = msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
-            row = evaluate(problems, asker, name, folder, config, votes=votes, on_trace=on_trace)
-        self.results.rows.append(row)
-        self.traces_of[name] = measured(folder)
-        jsonl.write_json(self.root / RESULTS, self.results.rows)
+        asker = _with_example(self.askers.get(model)) if example else self.askers.get(model)
+        for part, scores in zip(["evaluate", *[TRANSFER] * len(self.scores)], self.scores, strict=False):
+            label = f"evaluate {name}" if scores.root == self.root else f"evaluate {name} on {scores.root.name}"
+            with self.timed(part), trace_progress(label, votes * len(scores.problems)) as on_trace:
+                scores.measure(name, asker, config, votes=votes, on_trace=on_trace)
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
         """Fresh verified traces of an iteration's problems."""
@@ -259,55 +252,22 @@ class Run:
         say(f"{name}: {result.steps} steps on {result.examples} traces")
         return str(folder)
 
-    def found(self) -> Results:
-        """What a finished run found."""
-        return Results(
-            jsonl.read_json(self.root / RESULTS, list[Row]),
-            jsonl.read_json(self.root / REFERENCES, list[Row]),
-            jsonl.read_json(self.root / DIFFERENCES, list[Difference]),
-        )
-
-    def finish(self, problems: Sequence[Problem]) -> Results:
+    def finish(self) -> Results:
         """Write down what was found; the run folder is whole from here on."""
-        self.results.references = reference_rows(problems)
-        compared = _comparisons(list(self.traces_of), self.config.oak_loop.baselines)
-        self.results.differences = differences(compared, self.traces_of, self.config.evaluation)
-        jsonl.write_json(self.root / RESULTS, self.results.rows)
-        jsonl.write_json(self.root / REFERENCES, self.results.references)
-        jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
-        with jsonl.atomic(self.root / REPORT) as file:
-            file.write(_report(self.results).encode())
-        write_report(self.root)
-        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
-        return self.results
+        config, baselines = self.config.evaluation, self.config.oak_loop.baselines
+        transfer = {scores.root.name: scores.finish(baselines, config) for scores in self.scores[1:]}
+        results = replace(self.scores[0].finish(baselines, config), transfer=transfer)
+        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in results.rows]})
+        return results
+
+
+def _with_example(asker: Asker) -> Asker:
+    return msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
 
 
 def _changed(config: Config, section: str, **changes: Any) -> Config:
     """The configuration with some settings of a section changed."""
     return config.model_copy(update={section: getattr(config, section).model_copy(update=changes)})
-
-
-def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
-    """Each stage of the loop with the one before it, its last with SFT, and each baseline with SFT and that last."""
-    loop = [stage for stage in stages if stage not in baselines]
-    pairs = list(pairwise(loop))
-    if len(loop) > 3:
-        pairs.append(("sft", loop[-1]))
-    return pairs + [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
-
-
-def _report(results: Results) -> str:
-    """The tables of a run as one Markdown page."""
-    parts = [
-        "# Results",
-        "Each stage greedily on the same unseen problems, in percent with 95% intervals.",
-        results_markdown([*results.rows, *results.references]),
-        "## Differences\n\nIn percentage points, paired over the same problems (bootstrap).",
-        differences_markdown(results.differences),
-    ]
-    for row in results.rows:
-        parts += [f"## {row.stage}, by label and by hops", results_markdown(breakdown(row))]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _settings(data: DataConfig) -> GeneratorSettings:
@@ -317,7 +277,17 @@ def _settings(data: DataConfig) -> GeneratorSettings:
         mix=(data.label_mix[0], data.label_mix[1], data.label_mix[2]),
         entities=data.entities,
         distractors=data.distractors,
+        second_facts=data.second_facts,
     )
+
+
+def further_sets(config: EvaluationConfig) -> dict[str, list[Problem]]:
+    """The further sets to evaluate on, by their files' names. Errors: as `read_problems`."""
+    sets = {Path(file).stem: list(read_problems(file)) for file in config.transfer_files}
+    return {
+        name: select(problems, min(config.transfer_problems or len(problems), len(problems)), config.seed)
+        for name, problems in sets.items()
+    }
 
 
 def _evaluation_problems(data: DataConfig) -> list[Problem]:

@@ -53,9 +53,11 @@ def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
 def _curriculum(config: PretrainConfig, part: int, rng: random.Random) -> GeneratorSettings:
     """Short proofs in small ontologies for the first parts of a stream; then all sizes, short ones a little oftener."""
     if part < 4:
-        return GeneratorSettings(config.hops_min, min(config.hops_min + part // 2, config.hops_max), distractors=0.5)
-    hops_max = config.hops_max if rng.random() < 0.6 else min(config.hops_min + 2, config.hops_max)
-    return GeneratorSettings(config.hops_min, hops_max, distractors=rng.choice((0.5, 1.0, 1.0, 2.0)))
+        hops_max, distractors = min(config.hops_min + part // 2, config.hops_max), 0.5
+    else:
+        hops_max = config.hops_max if rng.random() < 0.6 else min(config.hops_min + 2, config.hops_max)
+        distractors = rng.choice((0.5, 1.0, 1.0, 2.0))
+    return GeneratorSettings(config.hops_min, hops_max, distractors=distractors, second_facts=config.second_facts)
 
 
 def make_tokenizer(config: PretrainConfig, sample: int = 4000) -> PreTrainedTokenizerFast:
