@@ -595,6 +595,25 @@ def report(run: Path, output: Path | None) -> None:
 
 
 @main.command()
+@click.argument("runs", type=_FOLDER, nargs=-1, required=True)
+@click.option("--output", type=_FILE, help="The figures as JSON.")
+def compare(runs: tuple[Path, ...], output: Path | None) -> None:
+    """Take several runs of one configuration with different seeds together: Markdown tables of means and intervals.
+
+    \b
+    sokrates compare outputs/experiment-42 outputs/experiment-43 > results.md
+    """
+    from sokrates import jsonl
+    from sokrates.compare import compare as compared
+    from sokrates.compare import comparison_markdown
+
+    found = compared(runs)
+    if output:
+        jsonl.write_json(output, found)
+    click.echo(comparison_markdown(found, len(runs)), nl=False)
+
+
+@main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[STAGE] PROBLEM_ID")
 @click.option("--sample", type=click.IntRange(min=0), help="Which of its samples.  [default: the first]")

@@ -29,7 +29,7 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
     earlier = jsonl.read_json(output / STAGE) if (output / STAGE).is_file() else None
     if earlier != wanted:
         if earlier is not None and not _is_empty(output):
-            differing = "; ".join(_changed(earlier, wanted).values())
+            differing = "; ".join(changed(earlier, wanted).values())
             raise SokratesError(
                 f"{output}: begun with other settings ({differing}); give another --output or remove it"
             )
@@ -49,7 +49,7 @@ def changes(output: Path, settings: dict[str, Any]) -> dict[str, str]:
     if not (output / STAGE).is_file():
         return {}
     wanted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return _changed(jsonl.read_json(output / STAGE), wanted)
+    return changed(jsonl.read_json(output / STAGE), wanted)
 
 
 def begin_anew(output: Path, settings: dict[str, Any], config: Config) -> None:
@@ -64,7 +64,7 @@ def _is_empty(output: Path) -> bool:
     return {path.name for path in output.iterdir()} <= {STAGE, CONFIG}
 
 
-def _changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
+def changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
     """The settings that differ, by their dotted names, each with what it was and what it is."""
     before, after = dict(_flat(earlier)), dict(_flat(wanted))
     keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
