@@ -369,6 +369,9 @@ class PretrainConfig(Section):
     )
     noise: float = Field(default=0.3, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
     noise_per_step: float = Field(default=0.3, ge=0, le=1, description="Share of the steps broken in such a trace.")
+    wander: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the traces that take steps which the proof does not need."
+    )
     repeats: int = Field(default=4, ge=1, description="Times that each document is read.")
     steps: int = Field(default=100_000, ge=1, description="Optimizer steps.")
     seconds: float = Field(default=525, gt=0, description="Time limit; training ends at the sooner of the two.")

@@ -1,8 +1,9 @@
 """Pretraining of the embedded model, from nothing, on text of our own generator.
 
 Contract: problems are drawn without end from seeds that no other stage uses; a share of the traces is sloppy (see
-`traces.sloppy`), so the result reasons plausibly but not soundly. Reserved problems (see `problems.splits`) are left
-out, and evaluation problems are drawn from those alone. The loss is on all tokens. It does not resume.
+`traces.sloppy`), so the result reasons plausibly but not soundly, and a share wanders (see `traces.wandering`).
+Reserved problems (see `problems.splits`) are left out, and evaluation problems are drawn from those alone. The loss is
+on all tokens. It does not resume.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sokrates.problems.splits import is_reserved
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.prompt import PromptStyle, build_prompt, encode_completion, encode_prompt
 from sokrates.traces.sloppy import sloppy_outline
+from sokrates.traces.wandering import wandering_outline
 from sokrates.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
             if is_reserved(problem):
                 continue
             outline = gold_outline(problem)
+            if config.wander and rng.random() < config.wander:
+                outline = wandering_outline(problem, outline, rng)
             if rng.random() < config.noise:
                 outline = sloppy_outline(problem, outline, rng, rate=config.noise_per_step)
             yield problem, write_outline(problem, outline)
