@@ -7,27 +7,37 @@ import pytest
 from sokrates.stale import stale
 
 PARTS = (
-    *("data", "sft", "sft+", "rft", "label", "actions"),
+    *("data/train.jsonl", "data/gold.jsonl", "sft", "sft+", "rft", "label", "actions"),
     *("iter1/traces", "iter1/adapter", "iter2/traces", "iter2/adapter"),
     *("evaluation/base", "evaluation/sft", "evaluation/iter2", "evaluation/vote", "evaluation/example"),
+    *("evaluation/sft+", "evaluation/label", "evaluation/guided"),
+    *("transfer/others/evaluation/base", "transfer/others/evaluation/sft", "transfer/others/evaluation/guided"),
 )
-LATER = {"iter1/adapter", "iter2/traces", "iter2/adapter", "evaluation/iter2", "sft+", "rft", "label"}
+DATA = {"data/train.jsonl", "data/gold.jsonl"}
+FURTHER = {part for part in PARTS if part.startswith("transfer")}
+COMPARED = {"evaluation/sft+", "evaluation/label", "evaluation/guided", "transfer/others/evaluation/guided"}
+"""Measured where the loop has ended."""
+LATER = {"iter1/adapter", "iter2/traces", "iter2/adapter", "evaluation/iter2", "sft+", "rft", "label"} | COMPARED
 TUNED = LATER | {"sft", "actions", "iter1/traces", "evaluation/sft", "evaluation/vote"}
+TUNED |= {"transfer/others/evaluation/sft"}
 
 
 @pytest.mark.parametrize(
     ("changed", "parts"),
     [
-        ("model", {*PARTS} - {"data"}),
+        ("model", {*PARTS} - DATA),
         ("data.seed", {*PARTS}),
         ("sft.lora.r", TUNED),
-        ("trace_generation.seed", {*PARTS} - {"data", "sft", "actions"}),
-        ("trace_generation.max_steps", {*PARTS} - {"data"}),
+        ("trace_generation.seed", {*PARTS} - DATA - {"sft", "actions"}),
+        ("trace_generation.max_steps", {*PARTS} - {"data/train.jsonl"}),
         ("preference_pairs.signal", LATER),
         ("dpo.beta", LATER),
-        ("evaluation.temperature", {part for part in PARTS if part.startswith("evaluation")}),
+        ("evaluation.temperature", {part for part in PARTS if "evaluation" in part}),
         ("evaluation.bootstrap_samples", set()),
-        ("oak_loop.num_iterations", set()),
+        ("evaluation.seed", FURTHER),
+        ("evaluation.transfer_problems", FURTHER),
+        ("evaluation.transfer_files", set()),
+        ("oak_loop.num_iterations", {"sft+", "rft"} | COMPARED),
         ("oak_loop.baselines", set()),
         ("oak_loop.votes", {"evaluation/vote"}),
     ],

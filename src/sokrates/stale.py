@@ -1,8 +1,8 @@
 """What a changed setting makes stale in a run folder: the parts that would have come out differently.
 
 Contract: pure but for looking at which parts are there. A part depends on settings by their dotted names, and with each
-on what stands below it (`sft` is all of SFT). What is only added (an iteration, a baseline) or only says how the work
-is done makes nothing stale.
+on what stands below it (`sft` is all of SFT). What is only added (a baseline, a further set) or only says how the work
+is done makes nothing stale; an added iteration only what is compared with the whole loop.
 """
 
 from __future__ import annotations
@@ -16,17 +16,25 @@ _ASKED = ("model", "prompt", "trace_generation", "evaluation.temperature", "data
 _TUNED = ("model", "prompt", "sft", "trace_generation.max_steps", "data")
 _SAMPLED = (*_TUNED, "trace_generation")
 _PREFERRED = (*_SAMPLED, "preference_pairs", "dpo")
+_WHOLE_LOOP = (*_PREFERRED, "oak_loop.num_iterations")
+"""Of what takes as many steps or rounds as the loop, or its last adapter."""
+_DRAWN = ("evaluation.transfer_problems", "evaluation.seed")
+"""Of a further set's problems."""
+_FURTHER = r"transfer/[^/]+/"
 _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("data", _PROBLEMS),
+    (r"data/gold\.jsonl", (*_PROBLEMS, "trace_generation.max_steps")),
+    ("data/.*", _PROBLEMS),
     ("sft", _TUNED),
     ("actions", _TUNED),
     ("iter1/traces", _SAMPLED),
     (r"iter\d+/traces", _PREFERRED),
     (r"iter\d+/(pairs\.jsonl|pairs\.json|adapter)", _PREFERRED),
-    (r"(sft\+|rft|label|published)", _PREFERRED),
+    (r"(sft\+|rft)", _WHOLE_LOOP),
+    ("(label|published)", _PREFERRED),
     (r"evaluation/(base|example)", _ASKED),
     (r"evaluation/(sft|actions)", (*_ASKED, *_TUNED)),
     ("evaluation/vote", (*_ASKED, *_TUNED, "oak_loop.votes")),
+    (r"evaluation/(sft\+|rft|label|published|guided)", (*_ASKED, *_WHOLE_LOOP)),
     ("evaluation/.*", (*_ASKED, *_PREFERRED)),
 )
 """Parts by a pattern of their path, the first that matches, and what they depend on."""
@@ -39,14 +47,20 @@ def stale(root: Path, changed: Iterable[str]) -> list[Path]:
 
 
 def _parts(root: Path) -> list[Path]:
-    """The parts that are there: below iterations and evaluations one folder deeper."""
-    top = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
-    deeper = [path for path in top if re.fullmatch(r"iter\d+|evaluation", path.name)]
-    return [path for path in top if path not in deeper] + [part for path in deeper for part in sorted(path.iterdir())]
+    """The parts that are there: folders, and in some folders whatever lies in them."""
+    deeper = [
+        path for kind in ("data", "iter[0-9]*", "evaluation", "transfer/*/evaluation") for path in root.glob(kind)
+    ]
+    top = [path for path in root.glob("*") if path.is_dir() and path not in deeper and path.name != "transfer"]
+    return sorted([*top, *(part for path in deeper for part in path.iterdir())])
 
 
 def _depends(part: str, changed: list[str]) -> bool:
+    here = re.sub(f"^{_FURTHER}", "", part)
+    drawn = _DRAWN if here != part else ()
     for pattern, settings in _PARTS:
-        if re.fullmatch(pattern, part):
-            return any(name == setting or name.startswith(f"{setting}.") for name in changed for setting in settings)
+        if re.fullmatch(pattern, here):
+            return any(
+                name == setting or name.startswith(f"{setting}.") for name in changed for setting in (*settings, *drawn)
+            )
     return False
