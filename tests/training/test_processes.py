@@ -109,10 +109,23 @@ def test_another_number_of_processes_does_not_go_on(tmp_path, monkeypatch):
 def test_checkpoint_is_whole_when_every_process_has_written(tmp_path, monkeypatch):
     for step in (2, 4):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text("{}")
     monkeypatch.setattr(ranks, "count", lambda: 2)
     for name in ("checkpoint-2/rng_state_0.pth", "checkpoint-2/rng_state_1.pth", "checkpoint-4/rng_state_0.pth"):
-        (tmp_path / name).touch()
+        torch.save({"cpu": torch.zeros(9)}, tmp_path / name)
     assert adapters.last_checkpoint(tmp_path).name == "checkpoint-2"
-    (tmp_path / "checkpoint-4" / "rng_state_1.pth").touch()
+    whole = (tmp_path / "checkpoint-2" / "rng_state_1.pth").read_bytes()
+    last = tmp_path / "checkpoint-4" / "rng_state_1.pth"
+    last.write_bytes(whole[:-30])
+    assert adapters.last_checkpoint(tmp_path).name == "checkpoint-2"
+    last.write_bytes(whole)
     assert adapters.last_checkpoint(tmp_path).name == "checkpoint-4"
+
+
+@pytest.mark.parametrize("written", ["", '{"global_step": 4, "log_hist'])
+def test_checkpoint_whose_last_file_is_half_written_is_not_whole(tmp_path, written):
+    for step, state in ((2, "{}"), (4, written)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert adapters.last_checkpoint(tmp_path).name == "checkpoint-2"
+

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import is_zipfile
 
 import msgspec
 import torch
@@ -99,13 +100,20 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
 
 
 def last_checkpoint(staging: Path) -> Path | None:
-    """The newest whole checkpoint. One was cut short where the main process's last file, the trainer's state, is not
-    there, or the random state that each of several processes writes when it gets to it."""
-    last = ["trainer_state.json"]
-    if ranks.count() > 1:
-        last += [f"rng_state_{rank}.pth" for rank in range(ranks.count())]
-    whole = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in last)]
-    return max(whole, key=step, default=None)
+    """The newest whole checkpoint."""
+    return max(filter(_is_whole, staging.glob("checkpoint-*")), key=step, default=None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether it was not cut short: the main process's last file, the trainer's state, can be read, and so can the
+    random state that each of several processes writes when it gets to it (an archive, whose list of contents is last).
+    """
+    try:
+        jsonl.read_json(checkpoint / "trainer_state.json")
+    except SokratesError:
+        return False
+    several = ranks.count() if ranks.count() > 1 else 0
+    return all(is_zipfile(checkpoint / f"rng_state_{rank}.pth") for rank in range(several))
 
 
 def step(checkpoint: Path) -> int:
