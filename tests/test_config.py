@@ -183,7 +183,7 @@ class TestWrongValues:
         spec = importlib.util.find_spec("trl")
         source = Path(spec.origin).with_name("trainer").joinpath("dpo_config.py").read_text()
         listed = re.search(r"Possible values are:(.*?)\. If multiple", source, re.DOTALL)[1]
-        assert set(re.findall(r"'(\w+)'", listed)) == set(config.DPO_LOSSES)
+        assert set(re.findall(r"'(\w+)'", listed)) == {*config.DPO_LOSSES, "exo_pair"}
 
     @pytest.mark.parametrize(
         "section, overrides, expected",

@@ -29,7 +29,6 @@ DPO_LOSSES = (
     "sigmoid",
     "hinge",
     "ipo",
-    "exo_pair",
     "nca_pair",
     "robust",
     "bco_pair",
@@ -42,7 +41,7 @@ DPO_LOSSES = (
     "sft",
     "sigmoid_norm",
 )
-"""The losses that the supported TRL knows."""
+"""The losses that the supported TRL knows, but for exo_pair: it needs label smoothing, which DPO here has not."""
 
 
 class Section(BaseModel):

@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from sokrates.config import DPOConfig
+from sokrates.config import DPO_LOSSES, DPOConfig
 from sokrates.errors import SokratesError
 from sokrates.training import dpo, reference
 from sokrates.training.data import PairIds
@@ -275,3 +275,17 @@ def test_shared_prompts_leave_the_losses_as_they_are(load, start, tokenizer, pai
         assert one.loss == pytest.approx(other.loss, abs=1e-4)
         assert one.rejected_logp_per_token == pytest.approx(other.rejected_logp_per_token, abs=1e-3)
     assert apart.loss_at_end < apart.loss_at_start - 0.02
+
+
+def test_every_loss_of_the_configuration_trains(load, start, tokenizer, pairs, tmp_path):
+    settings = config(loss_type=list(DPO_LOSSES))
+    result = train_dpo(load(start), tokenizer, pairs, settings, tmp_path / "out", base_name="tiny", progress=False)
+    assert math.isfinite(result.loss_at_end)
+
+
+@pytest.mark.parametrize(("loss", "most"), [("sigmoid", 32768), ("aot", 0), ("aot_unpaired", 0)])
+def test_a_loss_that_sorts_its_batch_joins_none(load, start, tokenizer, pairs, tmp_path, monkeypatch, loss, most):
+    asked = []
+    monkeypatch.setattr(dpo, "join", lambda rows, steps, tokens, device, most: asked.append(most) or (rows, steps))
+    dpo.make_trainer(load(start), tokenizer, pairs, config(loss_type=["sigmoid", loss]), tmp_path)
+    assert asked == [most]

@@ -31,6 +31,10 @@ from sokrates.training.shared import SharedPrefix, sharable
 from sokrates.training.trainer import AdapterTrainer, announce, arguments, join, no_dataset_bars, publish, run
 
 
+SORTED = {"aot", "aot_unpaired"}
+"""Losses that sort the pairs of a batch: of joined batches they would be others."""
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Means over the steps since the last entry; those of step 1 are taken before the first update."""
 
@@ -218,7 +222,7 @@ def make_trainer(
         config.gradient_accumulation_steps,
         max(pair.shared_length if shares else 2 * pair.length for pair in pairs),
         model.device.type,
-        config.batch_tokens,
+        0 if SORTED & {*config.loss_type} else config.batch_tokens,
     )
     with no_dataset_bars():
         trainer = DPOTrainer(model=model, args=args, train_dataset=columns(pairs), processing_class=tokenizer)
