@@ -66,6 +66,15 @@ def test_loss_is_that_of_the_completions(new_base, tokenizer, examples, tmp_path
     assert (result.rows < len(examples)) == packing
 
 
+@pytest.mark.parametrize(("packing", "rows"), [(True, 1), (False, 2), (False, 3)])
+def test_heldout_loss_is_that_of_the_completions(new_base, tokenizer, tmp_path, packing, rows):
+    """Whatever lies in a batch together: the completions are of 1 to 9 tokens."""
+    heldout = [Example(str(n), (2, 3), tuple(range(9, 9 + n))) for n in (1, 9, 2, 8, 3, 5, 1)]
+    settings = config(packing=packing, batch_size=rows)
+    trainer = sft.make_trainer(new_base(), tokenizer, heldout[:2], settings, tmp_path, heldout=heldout)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(completion_loss(new_base(), heldout), abs=1e-6)
+
+
 def test_prompt_tokens_are_not_labels(new_base, tokenizer, examples, tmp_path):
     trainer = sft.make_trainer(new_base(), tokenizer, examples, config(packing=False), tmp_path)
     batch = trainer.data_collator([trainer.train_dataset[index] for index in range(len(examples))])

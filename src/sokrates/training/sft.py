@@ -15,6 +15,7 @@ from typing import Any
 
 import datasets
 import msgspec
+import torch
 import trl
 from peft import LoraConfig, PeftModel
 from transformers import (
@@ -79,7 +80,28 @@ class SFTResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SFTTrainer(AdapterTrainer, trl.SFTTrainer):
-    """TRL's trainer on pre-tokenised examples."""
+    """TRL's trainer on pre-tokenised examples.
+
+    Its held-out loss is the mean over all completion tokens. The usual one is a mean over batches, whatever each holds:
+    it hangs on how rows are packed and joined. (Of several processes some may read a row twice, to have as many.)
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            loss = result[0] if return_outputs else result
+            tokens = (inputs["labels"][:, 1:] != -100).sum()
+            self._heldout = self._heldout + torch.stack([loss.detach().double() * tokens, tokens.double()])
+        return result
+
+    def evaluation_loop(self, *args: Any, **options: Any) -> Any:
+        self._heldout = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        output = super().evaluation_loop(*args, **options)
+        loss, tokens = processes.sums(self._heldout.tolist())
+        output.metrics["eval_loss"] = loss / tokens
+        return output
 
 
 class EarlyStopping(TrainerCallback):
