@@ -128,4 +128,3 @@ def test_checkpoint_whose_last_file_is_half_written_is_not_whole(tmp_path, writt
         (tmp_path / f"checkpoint-{step}").mkdir()
         (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
     assert adapters.last_checkpoint(tmp_path).name == "checkpoint-2"
-

@@ -86,6 +86,9 @@ class SFTTrainer(AdapterTrainer, trl.SFTTrainer):
     it hangs on how rows are packed and joined. (Of several processes some may read a row twice, to have as many.)
     """
 
+    _heldout: torch.Tensor
+    """Of the measurement under way: the sum of the tokens' losses, and how many they are."""
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

@@ -7,6 +7,7 @@ where that has one), `config.yaml` and `training.json`; what a killed stage left
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sokrates.errors import SokratesError
 from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
 from sokrates.training import tracking
+from sokrates.training.data import Example
 from sokrates.training.dpo import DPOResult, train_dpo
 from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair
@@ -40,25 +42,39 @@ def fine_tune(
     style = models.style(paths, default_style(config))
     prepared = list(examples(traces, tokenizer, style))
     random.Random(config.sft.seed).shuffle(prepared)
-    heldout = round(len(prepared) * config.sft.heldout_fraction)
-    if len(prepared) - heldout < 1:
+    training, heldout = held_out(prepared, config.sft.heldout_fraction)
+    if not training:
         raise SokratesError(
-            f"{len(prepared)} traces to train on, {heldout} of them held out: expected at least one more"
+            f"{len(prepared)} traces to train on, {len(heldout)} of them held out: expected those of one more problem"
         )
     model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
     return train_sft(
         model,
         tokenizer,
-        prepared[heldout:],
+        training,
         config.sft,
         output,
         base_name=paths.base_name,
         extras=_extras(style, config),
-        heldout=prepared[:heldout],
+        heldout=heldout,
         require_flash=config.hardware.require_flash,
         progress=progress,
         trackers=config.tracking.trackers,
     )
+
+
+def held_out(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """The examples to train on, and a share of all that is held out: the first problems', each with all that it has,
+    for the loss would otherwise be measured on problems that are learned."""
+    by_problem: defaultdict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_problem[example.id].append(example)
+    held: list[Example] = []
+    for group in by_problem.values():
+        if len(held) < round(len(examples) * share):
+            held += group
+    names = {example.id for example in held}
+    return [example for example in examples if example.id not in names], held
 
 
 def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
