@@ -30,7 +30,6 @@ from sokrates.training.figures import Figures
 from sokrates.training.shared import SharedPrefix, sharable
 from sokrates.training.trainer import AdapterTrainer, announce, arguments, join, no_dataset_bars, publish, run
 
-
 SORTED = {"aot", "aot_unpaired"}
 """Losses that sort the pairs of a batch: of joined batches they would be others."""
 
