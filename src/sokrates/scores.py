@@ -86,7 +86,8 @@ def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[
     pairs = list(pairwise(loop))
     if len(loop) > 3:
         pairs.append(("sft", loop[-1]))
-    return pairs + [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
+    pairs += [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
+    return list(dict.fromkeys(pairs))  # SFT itself is the last where no iteration came after it
 
 
 def _report(results: Results) -> str:
