@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sokrates.baselines import _bare
+import pytest
+
+from sokrates.baselines import _bare, _share
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_completion
@@ -19,3 +21,8 @@ def test_a_trace_without_thoughts_has_the_same_valid_actions_and_no_claim():
         assert {step.thought for step in bare.steps} == {""}
         assert all(step.action_valid for step in bare.steps) and bare.final_answer == gold.final_answer
         assert bare.claims_missing == len(gold.steps) - 1
+
+
+@pytest.mark.parametrize(("steps", "shares"), [(9, [3, 3, 3]), (11, [3, 3, 5]), (2, [1, 1, 1]), (0, [1, 1, 1])])
+def test_rejection_fine_tuning_takes_as_many_steps_as_dpo(steps, shares):
+    assert [_share(steps, index, 3) for index in (1, 2, 3)] == shares

@@ -41,15 +41,21 @@ def _sft_plus(this: Run, loop: Loop) -> None:
 
 def _rft(this: Run, loop: Loop) -> None:
     """SFT on the verified samples in place of DPO, in as many iterations and steps (rejection fine-tuning)."""
-    model, rounds = loop.start, len(loop.iterations)
+    model = loop.start
     for index, problems in enumerate(loop.iterations, start=1):
         name = f"rft/iter{index}"
         # The first round samples from the same adapter as DPO's first: those traces are there already.
         traces = this.sample("iter1" if index == 1 else name, model, problems, index)
         best = _best(fitting(traces, this.config.sft.max_length))
         if best:
-            model = this.sft(f"{name}/adapter", best, model, max_steps=max(1, loop.steps // rounds))
+            model = this.sft(f"{name}/adapter", best, model, max_steps=_share(loop.steps, index, len(loop.iterations)))
     this.evaluate("rft", model)
+
+
+def _share(steps: int, index: int, rounds: int) -> int:
+    """The steps of a round, numbered from 1, of all that DPO took: as many in each, and in the last what is left."""
+    each = max(1, steps // rounds)
+    return each if index < rounds else max(1, steps - each * (rounds - 1))
 
 
 def _best(traces: Sequence[Trace]) -> list[Trace]:
