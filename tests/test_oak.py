@@ -217,6 +217,21 @@ def test_problems_of_a_file_are_split_without_overlap(tmp_path):
     assert not held & {problem.content_hash for problem in [*splits.train, *splits.iterations[0]]}
 
 
+def test_problems_of_a_further_set_are_not_trained_on(tmp_path):
+    problems = list(generate(6, GeneratorSettings(1, 2), seed=5, prefix="other"))
+    file, more = tmp_path / "train.jsonl", tmp_path / "others.jsonl"
+    jsonl.write(file, problems)
+    jsonl.write(more, problems[:2])
+    settings = [f"data.train_file={file}", "data.eval_problems=1"]
+    further = f"evaluation.transfer_files=[{more}]"
+    splits = new_run(tmp_path / "run", *settings, further).splits()
+    assert splits.train == splits.iterations[0] == problems[2:]
+
+    assert new_run(tmp_path / "other", *settings).splits().train == problems
+    with pytest.raises(SokratesError, match="others: 2 of its problems are trained on in this run, such as other-5-0;"):
+        new_run(tmp_path / "other", *settings, further).splits()
+
+
 def test_the_engine_keeps_room_for_the_largest_adapter(tmp_path):
     stacked = config(tmp_path, "dpo.adapter_mode=stack", "dpo.lora.r=3", "oak_loop.num_iterations=5")
     assert oak._largest_rank(stacked) == 4 + 5 * 3

@@ -56,7 +56,7 @@ Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 class Splits:
     """Problems to learn from, to sample in each iteration, and to evaluate on.
 
-    Those to evaluate on are in no other split. Generated ones share nothing at all; from a file, each iteration draws
+    Those to evaluate on, further sets included, are in no other split. Generated ones share nothing at all; from a file, each iteration draws
     again from the problems to learn from.
     """
 
@@ -137,15 +137,18 @@ class Run:
 
     def splits(self) -> Splits:
         """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
+        further = further_sets(self.config.evaluation)
         files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *self._iterations())]
         if all(file.is_file() for file in files):
             train, evaluation, *iterations = (list(jsonl.read(file, Problem)) for file in files)
+            _check_unseen(further, [train, *iterations])
             return Splits(train, iterations, evaluation)
         data = self.config.data
         evaluation = _evaluation_problems(data)
+        held = [*evaluation, *(problem for problems in further.values() for problem in problems)]
         train, sampled = _training_problems(data, self.config.oak_loop.num_iterations)
-        train, lost = without(train, evaluation)
-        taken = [*evaluation] if data.train_file else [*evaluation, *train]
+        train, lost = without(train, held)
+        taken = held if data.train_file else [*held, *train]
         iterations = []
         for problems in sampled:
             kept, dropped = without(problems, taken)
@@ -288,6 +291,17 @@ def further_sets(config: EvaluationConfig) -> dict[str, list[Problem]]:
         name: select(problems, min(config.transfer_problems or len(problems), len(problems)), config.seed)
         for name, problems in sets.items()
     }
+
+
+def _check_unseen(further: dict[str, list[Problem]], learned: Sequence[Sequence[Problem]]) -> None:
+    """Errors: SokratesError for a further set, added to a run that has its splits, of which a problem is in those."""
+    seen = {problem.content_hash for problems in learned for problem in problems}
+    for name, problems in further.items():
+        if known := [problem.problem_id for problem in problems if problem.content_hash in seen]:
+            raise SokratesError(
+                f"evaluation.transfer_files: {name}: {len(known)} of its problems are trained on in this run, such as "
+                f"{known[0]}; expected none. Leave the set out, or give another --output: a new run trains on none"
+            )
 
 
 def _evaluation_problems(data: DataConfig) -> list[Problem]:
