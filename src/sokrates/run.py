@@ -56,8 +56,8 @@ Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 class Splits:
     """Problems to learn from, to sample in each iteration, and to evaluate on.
 
-    Those to evaluate on, further sets included, are in no other split. Generated ones share nothing at all; from a file, each iteration draws
-    again from the problems to learn from.
+    Those to evaluate on, further sets included, are in no other split. Generated ones share nothing at all; from a
+    file, each iteration draws again from the problems to learn from.
     """
 
     train: list[Problem]
