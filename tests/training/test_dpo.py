@@ -253,6 +253,13 @@ def test_an_adapter_that_cannot_be_concatenated_is_not_stacked_on(new_base, toke
         train_dpo(model, tokenizer, pairs, config(adapter_mode="stack"), tmp_path / "out", base_name="tiny")
 
 
+@pytest.mark.parametrize("begun", ["olora", "pissa_niter_4"])
+def test_an_adapter_whose_copy_changes_the_base_is_refused(new_base, tokenizer, pairs, tmp_path, begun, mode):
+    model = get_peft_model(new_base(), LoraConfig(r=4, target_modules="all-linear", init_lora_weights=begun))
+    with pytest.raises(SokratesError, match=f"begun with init_lora_weights = '{begun}'.*sokrates export"):
+        train_dpo(model, tokenizer, pairs, config(adapter_mode=mode), tmp_path / "out", base_name="tiny")
+
+
 def test_stacked_adapters_may_be_on_other_layers(new_base, tokenizer, pairs, tmp_path):
     model = get_peft_model(new_base(), LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"))
     settings = config(adapter_mode="stack", lora={"r": 2, "target_modules": ["v_proj", "q_proj"]})

@@ -37,6 +37,8 @@ CONFIG = "adapter_config.json"
 FINGERPRINT = "fingerprint"
 PROCESSES = "processes"
 
+_CHANGES_BASE = ("pissa", "olora", "corda", "loftq")
+
 R = TypeVar("R", bound=msgspec.Struct)
 
 
@@ -46,6 +48,16 @@ def check_trainable(model: PeftModel) -> None:
         raise SokratesError(f"expected one active adapter named {ADAPTER!r}, found {sorted(model.peft_config)}")
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SokratesError("the adapter is frozen; expected it to be loaded as trainable")
+
+
+def check_copyable(model: PeftModel) -> None:
+    """Errors: SokratesError for an adapter of a kind that changes the base's weights each time that one is added."""
+    begun = model.peft_config[ADAPTER].init_lora_weights
+    if isinstance(begun, str) and begun.lower().startswith(_CHANGES_BASE):
+        raise SokratesError(
+            f"the adapter was begun with init_lora_weights = {begun!r}, so that a copy of it would change the base's "
+            "weights; expected another kind: merge it into its base with `sokrates export`, and fine-tune that first"
+        )
 
 
 def fingerprint(model: PreTrainedModel | PeftModel, *inputs: Any) -> str:

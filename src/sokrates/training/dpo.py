@@ -150,13 +150,15 @@ def train_dpo(
     `model` is used up: load the result from `output`. `base_name` is what the folder says its base model is.
     `extras` are more files to publish with the adapter, by name. With `resume`, the same training (same pairs,
     hyper-parameters and starting adapter) goes on from its last checkpoint, or is not repeated where it is finished.
-    Errors: SokratesError for a pair with an empty completion or longer than `config.max_length`, for a loss that is no
-    finite number, and where `require_flash` asks for flash attention and another kernel would be used.
+    Errors: SokratesError for a pair with an empty completion or longer than `config.max_length`, for an adapter that
+    cannot be copied, for a loss that is no finite number, and where `require_flash` asks for flash attention and
+    another kernel would be used.
     """
     if not pairs:
         raise SokratesError("no preference pairs to train on; expected at least one")
     check_pairs(pairs, config.max_length)
     adapters.check_trainable(model)
+    adapters.check_copyable(model)
     identity = adapters.fingerprint(model, "dpo", base_name, config.model_dump(), pairs)
     if resume and (done := adapters.finished(output, identity, DPOResult)):
         return done
