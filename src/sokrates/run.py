@@ -6,6 +6,7 @@ answering UNKNOWN, and guessing, would score), `differences.json` and `timings.j
 tell it to people. Every stage knows its inputs: one that was done is not done again, one that was killed goes on. It
 does not know in which order stages come.
 
+    runs/         TensorBoard's curve of the evaluations
     data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
     sft/          the first adapter
     iter1/        traces/  pairs.jsonl  pairs.json  adapter/
@@ -17,7 +18,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -26,13 +27,14 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
-from sokrates import jsonl, stage
+from sokrates import jsonl, stage, timings
 from sokrates.asking import Askers
 from sokrates.config import Config, DataConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
 from sokrates.evaluation import differences, evaluate, measured, reference_rows
 from sokrates.generation import HOW_RUN, generate_traces, select
+from sokrates.gpu import Meter
 from sokrates.metrics import Difference, Row, breakdown
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
@@ -40,10 +42,12 @@ from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
 from sokrates.report.document import write_report
-from sokrates.report.folder import DIFFERENCES, REFERENCES, RESULTS, TIMINGS
+from sokrates.report.folder import DIFFERENCES, REFERENCES, RESULTS
 from sokrates.report.table import differences_markdown, results_markdown
 from sokrates.stale import stale
+from sokrates.timings import TIMINGS, Timing
 from sokrates.traces.trace import Trace
+from sokrates.training import curve
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
@@ -51,6 +55,8 @@ from sokrates.verification.validate import validated
 
 REPORT = "results.md"
 LOCK = ".lock"
+CURVE = ("accuracy", "trace_validity", "step_validity")
+"""The rates that trackers get of each stage."""
 
 Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
@@ -86,16 +92,22 @@ class Run:
         self.askers = askers
         self.root = Path(config.oak_loop.output)
         self.results = Results()
-        self.timings: dict[str, float] = {}
+        self.timings: dict[str, Timing] = {}
         self.traces_of: dict[str, list[Trace]] = {}
         """The evaluation traces of each stage, for differences over the same problems."""
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Add what the block costs to the timings of that name, also where it is ended by an error."""
         started = time.monotonic()
-        yield
-        self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
-        jsonl.write_json(self.root / TIMINGS, self.timings)
+        meter = Meter()
+        try:
+            with meter:
+                yield
+        finally:
+            self.timings[name] = _timing(time.monotonic() - started, meter) + self.timings.get(name, Timing(0.0))
+            with suppress(OSError):  # it would hide the block's own error; a full disk stops the next stage anyway
+                jsonl.write_json(self.root / TIMINGS, self.timings)
 
     @contextmanager
     def begun(self, agree: Agree) -> Iterator[bool]:
@@ -147,6 +159,7 @@ class Run:
                 say(f"removed: {part}")
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             stage.begin_anew(self.root, settings, self.config)
+        self.timings = timings.read(self.root)
         return stage.begin(self.root, settings, self.config)
 
     def splits(self) -> Splits:
@@ -215,6 +228,14 @@ class Run:
         self.results.rows.append(row)
         self.traces_of[name] = measured(folder)
         jsonl.write_json(self.root / RESULTS, self.results.rows)
+        if name not in self.config.oak_loop.baselines:
+            points = self._curve()
+            curve.add_point(self.config.tracking.trackers, self.root, len(points) - 1, points[-1])
+
+    def _curve(self) -> list[dict[str, float]]:
+        """The rates of the loop's own stages so far."""
+        rows = [row for row in self.results.rows if row.stage not in self.config.oak_loop.baselines]
+        return [{name: rate.value for name in CURVE if (rate := getattr(row, name)) is not None} for row in rows]
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
         """Fresh verified traces of an iteration's problems."""
@@ -244,7 +265,7 @@ class Run:
         folder = self.root / name / "adapter"
         self.askers.rest()
         with self.timed("dpo"):
-            result = prefer(pairs, model, config, folder)
+            result = prefer(pairs, model, config, folder, label=f"{name}: dpo")
         return str(folder), result.steps
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
@@ -255,8 +276,7 @@ class Run:
         folder = self.root / name
         self.askers.rest()
         with self.timed("sft"):
-            result = fine_tune(traces, model, config, folder)
-        say(f"{name}: {result.steps} steps on {result.examples} traces")
+            fine_tune(traces, model, config, folder, label=name.removesuffix("/adapter"))
         return str(folder)
 
     def found(self) -> Results:
@@ -279,7 +299,14 @@ class Run:
             file.write(_report(self.results).encode())
         write_report(self.root)
         jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
+        curve.send(self.config.tracking.trackers, self.root, self._curve())
         return self.results
+
+
+def _timing(seconds: float, meter: Meter) -> Timing:
+    peak = meter.peak_memory or None
+    gpu, process = (peak, None) if meter.of_gpu else (None, peak)
+    return Timing(round(seconds, 2), meter.utilisation, gpu, process)
 
 
 def _changed(config: Config, section: str, **changes: Any) -> Config:

@@ -150,6 +150,20 @@ class Meter:
         return [0.0] * 3 if self._counted is None else self._counted.tolist()
 
 
+class Pace:
+    """Tokens a second since it was last asked."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter, self.seen = meter, (0.0, 0.0)
+
+    def tokens_per_second(self) -> float:
+        """Real tokens of all processes, taking each to have as many as this one."""
+        now = (self.meter.totals()[0], self.meter.so_far())
+        tokens, seconds = (new - old for new, old in zip(now, self.seen, strict=True))
+        self.seen = now
+        return ranks.count() * tokens / max(seconds, 1e-9)
+
+
 def reset_memory(device: torch.device) -> None:
     """Let the peak be counted from here on, where the device can."""
     if device.type == "cuda":

@@ -28,9 +28,16 @@ def default_style(config: Config) -> PromptStyle:
 
 
 def fine_tune(
-    traces: Sequence[Trace], model_name: str, config: Config, output: Path, *, progress: bool = True
+    traces: Sequence[Trace],
+    model_name: str,
+    config: Config,
+    output: Path,
+    *,
+    label: str = "sft",
+    progress: bool = True,
 ) -> SFTResult:
-    """SFT of a model (a new adapter) or of an adapter (trained on) on traces; some are held out by the seed.
+    """SFT of a model (a new adapter) or of an adapter (trained on) on traces; some are held out by the seed. `label` is
+    what the bar calls it.
 
     Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
     """
@@ -56,6 +63,7 @@ def fine_tune(
         extras=_extras(style, config),
         heldout=prepared[:heldout],
         require_flash=config.hardware.require_flash,
+        label=label,
         progress=progress,
         trackers=config.tracking.trackers,
     )
@@ -66,8 +74,16 @@ def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
     return [trace for trace in traces if trace.prompt_tokens + trace.completion_tokens < max_length]
 
 
-def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path, *, progress: bool = True) -> DPOResult:
-    """DPO of an adapter on preference pairs, its frozen self the reference.
+def prefer(
+    pairs: Sequence[Pair],
+    model_name: str,
+    config: Config,
+    output: Path,
+    *,
+    label: str = "dpo",
+    progress: bool = True,
+) -> DPOResult:
+    """DPO of an adapter on preference pairs, its frozen self the reference. `label` is what the bar calls it.
 
     Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
     """
@@ -90,6 +106,7 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
         base_name=paths.base_name,
         extras=_extras(style, config),
         require_flash=config.hardware.require_flash,
+        label=label,
         progress=progress,
         trackers=config.tracking.trackers,
     )
