@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
-from sokrates import jsonl, oak
+from sokrates import gpu, jsonl, oak, run, timings
 from sokrates.asking import Askers
 from sokrates.config import BaselineName, Config, load
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
 from sokrates.run import Run, _evaluation_problems
+from tests.nvml import Card, Nvml
+from tests.training.test_tracking import curves
 
 SMALL = [
     "data.hops_max=3",
@@ -81,6 +85,11 @@ def test_the_whole_loop_and_going_on(tmp_path):
     losses = json.loads((folder / "iter1/adapter/training.json").read_text())
     assert losses["loss_at_start"] == pytest.approx(0.6931, abs=1e-3)
 
+    spent = timings.read(folder)
+    assert list(spent) == ["data", "evaluate", "sft", "generate", "dpo"]
+    measured = curves(folder)
+    assert [step for step, _ in measured["evaluation/accuracy"]] == [0, 1, 2]  # without the baselines
+
     before, results = modified(folder), rows(folder)
     (folder / "summary.json").unlink()
     for path in (folder / "evaluation" / "iter1").iterdir():
@@ -89,7 +98,8 @@ def test_the_whole_loop_and_going_on(tmp_path):
     after = modified(folder)
     again = {path for path in before if before[path] != after[path]}
     assert again == {str(folder / "evaluation" / "iter1" / "traces.jsonl")}
-    assert rows(folder) == results
+    assert rows(folder) == results and curves(folder) == measured
+    assert all(timings.read(folder)[name].seconds >= part.seconds for name, part in spent.items())
 
 
 @pytest.mark.slow
@@ -188,3 +198,23 @@ def test_the_engine_keeps_room_for_the_largest_adapter(tmp_path):
     stacked = config(tmp_path, "dpo.adapter_mode=stack", "dpo.lora.r=3", "oak_loop.num_iterations=5")
     assert oak._largest_rank(stacked) == 4 + 5 * 3
     assert oak._largest_rank(config(tmp_path)) == 4
+
+
+def test_the_cost_of_a_part_is_added_up_over_runs_also_where_it_ends_by_an_error(tmp_path, monkeypatch):
+    card = Card("GPU-1", 90, 60.0)
+    monkeypatch.setattr(run, "Meter", lambda: gpu.Meter(60.0, lambda: gpu.visible(Nvml(card), {})))
+    first = new_run(tmp_path)
+    with first.begun(oak.keep), pytest.raises(ValueError), first.timed("generate"):
+        raise ValueError
+    card.utilisation, card.gib = 70, 40.0
+    second = new_run(tmp_path)
+    with second.begun(oak.keep):
+        assert second.timings == first.timings
+        second.timings["generate"] = msgspec.structs.replace(
+            first.timings["generate"], seconds=0.1, gpu_utilisation=0.9
+        )
+        with second.timed("generate"):
+            time.sleep(0.1)
+    part = timings.read(tmp_path)["generate"]
+    assert part.seconds == pytest.approx(0.2, abs=0.08) and part.gpu_utilisation == pytest.approx(0.8, abs=0.05)
+    assert part.peak_gpu_memory_gib == 60.0 and part.peak_process_memory_gib is None

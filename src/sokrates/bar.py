@@ -81,9 +81,7 @@ def terminal() -> Console:
 
 
 @contextmanager
-def shown(
-    label: str, total: int | None, unit: str, facts: Facts = tuple, *, metered: bool = False
-) -> Iterator[Bar]:
+def shown(label: str, total: int | None, unit: str, facts: Facts = tuple, *, metered: bool = False) -> Iterator[Bar]:
     """Draw a bar while the block runs; `metered` tells of GPUs and memory too. The last line is taken away again."""
     console = terminal()
     drawn = console.is_terminal and ranks.is_main() and not os.environ.get("TQDM_DISABLE")
