@@ -48,7 +48,7 @@ TOLD = "iter1: generate  123/4000  5:00 left  right 63%  proved 41%  12,345 toke
     ("width", "told"),
     [
         (140, TOLD.replace("generate", "generate  [━╸╺]{29}")),
-        (110, TOLD),
+        (120, TOLD.replace("generate", "generate  [━╸╺]{23}").removesuffix("  4.1 traces/s")),
         (100, TOLD.removesuffix("  4.1 traces/s")),
         (80, TOLD.partition("  GPU")[0]),
         (60, TOLD.partition("  12,345")[0]),

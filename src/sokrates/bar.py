@@ -1,8 +1,8 @@
 """A piece of work as one line of a terminal: what it is, how far, time left, and the facts that are known of it so far.
 
 Contract: the line is no wider than the terminal. Facts come the most important first; those for which there is no room
-are left off whole, from the end, and the bar itself takes what room is left. It is drawn by the main process, in a
-terminal, unless TQDM_DISABLE is set, which hides other libraries' bars too; news is not its affair. It knows no work.
+are left off whole, from the end; the bar itself, and then the rate, take what room is left. The main process draws, in
+a terminal, unless TQDM_DISABLE is set, which hides other libraries' bars too. It knows no work, and says no news.
 """
 
 from __future__ import annotations
@@ -104,9 +104,11 @@ class _Line(ProgressColumn):
     def render(self, task: Task) -> RenderableType:
         bar: Bar = task.fields["bar"]
         facts = [_count(task), _time(task), *bar.facts(), *device_facts(self.meter)]
-        if rate := bar.rate.now():
-            facts.append(f"{rate:,.1f} {bar.unit}/s")
         label, kept, room = fitted(task.description, facts, self.console.width)
+        rate = f"{bar.rate.now():,.1f} {bar.unit}/s"
+        if bar.rate.total and room >= 2 * len(_GAP) + _NARROWEST + cell_len(rate):
+            kept.append(rate)
+            room -= len(_GAP) + cell_len(rate)
         told = "".join(_GAP + fact for fact in kept)
         if not task.total or room < _NARROWEST + len(_GAP):
             return Text(label + told, no_wrap=True)

@@ -289,9 +289,16 @@ class ShowProgress(TrainerCallback):
 
     def facts(self) -> list[str]:
         """The latest figures in words."""
+        return self._told(self._tokens)
+
+    def told(self) -> list[str]:
+        """The figures at the end of training, tokens a second over all of it."""
+        return self._told(self.pace.overall())
+
+    def _told(self, rate: float) -> list[str]:
         latest = self._latest.copy()
-        told = [text.format(latest[name]) for name, text in self.SHOWN.items() if name in latest]
-        return [*told, f"{self._tokens:,.0f} tokens/s"] if self._tokens else told
+        words = [text.format(latest[name]) for name, text in self.SHOWN.items() if name in latest]
+        return [*words, f"{rate:,.0f} tokens/s"] if rate else words
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -377,7 +384,7 @@ def run(
 @contextmanager
 def _bar(trainer: Any, label: str) -> Iterator[None]:
     progress = ShowProgress(trainer.meter)
-    with bar(label, None, "steps", progress.facts, metered=True) as progress.bar:
+    with bar(label, None, "steps", progress.facts, told=progress.told, metered=True) as progress.bar:
         trainer.add_callback(progress)
         yield
 
