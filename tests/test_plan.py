@@ -154,8 +154,9 @@ def test_a_dry_run_keeps_standard_output_for_the_configuration(tmp_path, monkeyp
 
 def test_a_dry_run_imports_nothing_heavy(tmp_path):
     code = (
-        "import sys; from click.testing import CliRunner; from sokrates.cli import main; heavy = {'torch', 'trl', 'z3'}; "
-        "print(CliRunner().invoke(main, ['demo', '--dry-run']).exit_code, heavy & {*sys.modules})"
+        "import sys; from click.testing import CliRunner; from sokrates.cli import main; "
+        "code = CliRunner().invoke(main, ['demo', '--dry-run']).exit_code; "
+        "print(code, {'torch', 'trl', 'z3'} & {*sys.modules})"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "0 set()"
