@@ -33,6 +33,7 @@ from sokrates.config import (
     load,
 )
 from sokrates.console import Listing, print_table, progress, say, trace_progress
+from sokrates.disk import explain
 from sokrates.errors import SokratesError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Program(click.Group):
             return super().invoke(ctx)
         except (SokratesError, OSError) as error:
             who = f"process {ranks.rank()} of {ranks.count()}: " if ranks.count() > 1 else ""
-            raise Mendable(f"{who}{error}") from None
+            raise Mendable(f"{who}{explain(error) if isinstance(error, OSError) else error}") from None
         except KeyboardInterrupt:
             say("interrupted; the same command goes on where it stopped")
             raise SystemExit(130) from None

@@ -82,4 +82,6 @@ def _minutes(planned: Planned) -> str:
 def _rounded(seconds: float) -> str:
     """Minutes to two digits: more would pretend to be known."""
     minutes = seconds / 60
+    if minutes < 0.1:
+        return "<0.1"
     return f"{minutes:.1f}" if minutes < 10 else f"{float(f'{minutes:.2g}'):.0f}"

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from sokrates import jsonl, ranks
+from sokrates.disk import Writing
 from sokrates.errors import SokratesError
 from sokrates.traces import probes
 from sokrates.traces.probes import PROBE_FILE
@@ -66,7 +67,7 @@ def finished(output: Path, identity: str, kind: type[R]) -> R | None:
     path = output / RESULT
     if not (path.is_file() and (output / CONFIG).is_file()):
         return None
-    return jsonl.read_json(path, kind) if jsonl.read_json(path).get("fingerprint") == identity else None
+    return jsonl.read_json(path, kind) if jsonl.read_json(path, dict).get("fingerprint") == identity else None
 
 
 def prepare(output: Path, identity: str, *, resume: bool) -> Path:
@@ -76,7 +77,7 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
     adapter of another training, which is not written over, and where the checkpoints are those of another number of
     processes: their batches and random streams would not be the same.
     """
-    if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT).get("fingerprint") != identity:
+    if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT, dict).get("fingerprint") != identity:
         raise SokratesError(f"{output}: holds the adapter of another training; give another --output or remove it")
     staging = output / STAGING
     marker = staging / FINGERPRINT
@@ -92,8 +93,9 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
         if not goes_on:
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(parents=True)
-        (staging / PROCESSES).write_text(str(ranks.count()))
-        marker.write_text(identity)
+        with Writing(staging):
+            (staging / PROCESSES).write_text(str(ranks.count()))
+            marker.write_text(identity)
     processes.meet()
     return staging
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
-    from sokrates.config import PretrainConfig
+    from sokrates.disk import Writing
+from sokrates.config import PretrainConfig
 
 STYLE = PromptStyle(instructions=False)
 MAX_LENGTH = 1024
@@ -212,6 +213,7 @@ def save(model: Any, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
 
     import torch
 
-    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    with Writing(output):
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
+        tokenizer.save_pretrained(output)
     STYLE.save(output)
