@@ -22,7 +22,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from sokrates import jsonl, ranks
-from sokrates.disk import Writing
 from sokrates.errors import SokratesError
 from sokrates.traces import probes
 from sokrates.traces.probes import PROBE_FILE
@@ -93,21 +92,28 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
         if not goes_on:
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(parents=True)
-        with Writing(staging):
-            (staging / PROCESSES).write_text(str(ranks.count()))
-            marker.write_text(identity)
+        for path, text in ((staging / PROCESSES, str(ranks.count())), (marker, identity)):
+            with jsonl.atomic(path) as file:
+                file.write(text.encode())
     processes.meet()
     return staging
 
 
 def last_checkpoint(staging: Path) -> Path | None:
     """The newest whole checkpoint. One was cut short where the main process's last file, the trainer's state, is not
-    there, or the random state that each of several processes writes when it gets to it."""
-    last = ["trainer_state.json"]
-    if ranks.count() > 1:
-        last += [f"rng_state_{rank}.pth" for rank in range(ranks.count())]
-    whole = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in last)]
-    return max(whole, key=step, default=None)
+    there or ends early, or the random state that each of several processes writes when it gets to it is not there."""
+    random = [f"rng_state_{rank}.pth" for rank in range(ranks.count())] if ranks.count() > 1 else []
+    written = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in random)]
+    return max(filter(_has_state, written), key=step, default=None)
+
+
+def _has_state(checkpoint: Path) -> bool:
+    """Whether the trainer's state is there, to its end."""
+    try:
+        msgspec.json.decode((checkpoint / "trainer_state.json").read_bytes())
+    except (FileNotFoundError, *jsonl.UNDECODABLE):
+        return False
+    return True
 
 
 def step(checkpoint: Path) -> int:
