@@ -14,7 +14,7 @@ from sokrates.cli import main
 from sokrates.config import load
 from sokrates.errors import SokratesError
 from sokrates.plan import Unseen
-from sokrates.report.planned import Planned, State, notes, planned_table
+from sokrates.report.planned import Planned, State
 from sokrates.run import settings_of
 
 SMALL = ["data.train_problems=40", "data.eval_problems=20", "data.loop_problems=20", "hardware.device=cpu"]
@@ -121,19 +121,6 @@ def test_where_no_figure_fits_it_says_so(tmp_path):
     assert plan.remarks() == ["no figures: how large someone/not-here is, is not known, for it is not on this disk"]
     on_mps = planned(tmp_path, "hardware.device=mps")
     assert {stage.seconds for stage in on_mps.values()} == {None}
-
-
-def test_the_table_names_each_figure_once_and_what_is_left():
-    stages = [
-        Planned("data", "data", 1, "1", State.TO_DO),
-        Planned("evaluate base", "x", 1, "1", State.DONE, 60.0, ("fast",)),
-        Planned("sft", "y", 1, "1", State.STALE, 90.0, ("slow", "fast")),
-    ]
-    *bases, left = notes(stages)
-    assert bases == ["a: fast", "b: slow"] and left.startswith("left in all: about 1.5 minutes without data; a rough")
-    columns = [list(column.cells) for column in planned_table(stages).columns]
-    assert columns[3] == ["no figure", "–", "1.5"] and columns[4] == ["", "a", "b a"]
-    assert notes(stages[1:2]) == ["all of it is done"]
 
 
 def test_a_plan_has_nothing_to_look_into():
