@@ -84,7 +84,9 @@ def test_what_a_run_folder_holds_of_each_stage(tmp_path):
     assert stages["iter1: dpo"].state is State.TO_DO and stages["iter1: dpo"].what == "7 pairs"
     full, left = (stages[name].seconds for name in ("evaluate iter1", "evaluate sft"))
     assert left == pytest.approx(full * 15 / 20)
-    stages = planned(folder, one, "sft.learning_rate=1e-4")
+    (folder / "rft").mkdir()
+    stages = planned(folder, one, "sft.learning_rate=1e-4", "oak_loop.baselines=[rft]")
+    assert stages["rft/iter1: sft"].state is State.STALE
     assert stages["sft"].state is stages["evaluate sft"].state is State.STALE
     assert stages["iter1: dpo"].what == "up to 20 pairs"
     assert stages["evaluate base"].state is State.DONE

@@ -36,7 +36,9 @@ def test_a_larger_model_takes_longer_in_proportion_a_smaller_one_no_less():
     assert measured.seconds(100, 3_000_000_000) == 30
     assert measured.seconds(100, 500_000_000) == 10
     assert figure(1_000_000_000, work="start", rate=20.0).seconds(1, 8_000_000_000) == 20
-    assert measured.basis(1_000_000_000) == "sft (packed): 10 examples/s measured at 1.0B on an H9 (x.json)"
+    assert (
+        measured.basis(1_000_000_000) == "sft (packed): 10 examples/s of 500 tokens measured at 1.0B on an H9 (x.json)"
+    )
     assert measured.basis(8_200_000_000).endswith("(x.json), scaled to 8.2B")
     assert measured.basis(500_000_000).endswith("(x.json), taken as it is for 500.0M")
 

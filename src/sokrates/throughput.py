@@ -52,7 +52,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     def basis(self, parameters: int) -> str:
         """The figure in words, and whether it had to be scaled."""
         size = f"at {in_words(self.parameters)} on {self.machine}"
-        text = f"{self.work} ({self.way}): {self.rate:.3g} {UNITS[self.work]} measured {size} ({self.source})"
+        length = f" of {self.tokens:.0f} tokens" if self.tokens else ""
+        text = f"{self.work} ({self.way}): {self.rate:.3g} {UNITS[self.work]}{length} measured {size} ({self.source})"
         if 0.9 < parameters / self.parameters < 1.1:
             return text
         scaled = self.work != "start" and parameters > self.parameters
