@@ -133,7 +133,12 @@ def test_every_baseline_and_that_adding_them_makes_nothing_again(tmp_path):
     folder = tmp_path / "run"
     oak.run(config(folder, "oak_loop.baselines=[]"))
     before = modified(folder)
-    oak.run(config(folder, f"oak_loop.baselines=[{', '.join(get_args(BaselineName))}]"))
+    every = f"oak_loop.baselines=[{', '.join(get_args(BaselineName))}]"
+    planned = oak.plan(config(folder, every)).stages
+    assert {stage.part for stage in planned if stage.state == "done"} == set(finished_parts(folder))
+    oak.run(config(folder, every))
+    assert [stage.part for stage in planned] == finished_parts(folder)
+    assert set(states(folder, every).values()) == {"done"}
     assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", *get_args(BaselineName)]
     after = modified(folder)
     assert before.items() <= after.items()
