@@ -59,9 +59,9 @@ def notes(stages: Sequence[Planned]) -> list[str]:
     unknown = [planned.name for planned in left if planned.seconds is None]
     if len(unknown) < len(left):
         named = ", ".join(unknown) if len(unknown) < 4 else f"{len(unknown)} stages"
-        minutes = _rounded(sum(planned.seconds or 0 for planned in left))
+        minutes = f"about {_rounded(sum(planned.seconds or 0 for planned in left))}".replace("about <", "less than ")
         lines.append(
-            f"left in all: about {minutes} minutes{f' without {named}' if unknown else ''}; "
+            f"left in all: {minutes} minutes{f' without {named}' if unknown else ''}; "
             "a rough estimate, for texts, batches and this machine differ from what was measured"
         )
     return lines
