@@ -27,7 +27,8 @@ def test_minutes_have_two_digits(seconds, shown):
 
 
 def test_what_is_left_where_it_is_next_to_nothing():
-    assert notes([Planned("sft", "sft", 1, "1", State.TO_DO, 2.0)])[-1].startswith("left in all: less than 0.1 minutes;")
+    (left,) = notes([Planned("sft", "sft", 1, "1", State.TO_DO, 2.0)])
+    assert left.startswith("left in all: less than 0.1 minutes;")
 
 
 def test_without_any_figure_nothing_is_added_up():
