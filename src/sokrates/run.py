@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from sokrates.problems.splits import generated_split, without
 from sokrates.report.folder import TIMINGS, TRANSFER
 from sokrates.scores import Results, Scores
 from sokrates.stale import stale
+from sokrates.story import Pick, Splits
 from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
@@ -52,21 +53,8 @@ Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
 
 
-@dataclass
-class Splits:
-    """Problems to learn from, to sample in each iteration, and to evaluate on.
-
-    Those to evaluate on are in no other split. Generated ones share nothing at all; from a file, each iteration draws
-    again from the problems to learn from.
-    """
-
-    train: list[Problem]
-    iterations: list[list[Problem]]
-    evaluation: list[Problem]
-
-
 class Run:
-    """One run folder and its stages."""
+    """One run folder and its stages, done: see `story.Stages`."""
 
     def __init__(self, config: Config, askers: Askers) -> None:
         self.config = config
@@ -90,7 +78,7 @@ class Run:
         Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
         SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
         """
-        self._check()
+        check(self.config)
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / LOCK, blocking=False)
         try:
@@ -102,25 +90,8 @@ class Run:
         finally:
             lock.release()
 
-    def _check(self) -> None:
-        generation = self.config.trace_generation
-        if self.config.oak_loop.num_iterations and generation.samples_per_problem < 2:
-            raise SokratesError(
-                "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
-            )
-        if self.config.oak_loop.num_iterations and generation.temperature == 0:
-            raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
-
     def _claim(self, agree: Agree) -> bool:
-        settings = self.config.model_dump(
-            exclude={
-                "oak_loop": {"output"},
-                "hardware": True,
-                "pretrain": True,
-                "tracking": True,
-                "trace_generation": HOW_RUN,
-            }
-        )
+        settings = settings_of(self.config)
         if changed := stage.changes(self.root, settings):
             parts = stale(self.root, changed)
             if parts and not agree(list(changed.values()), parts):
@@ -137,7 +108,7 @@ class Run:
 
     def splits(self) -> Splits:
         """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
-        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *self._iterations())]
+        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *rounds(self.config))]
         if all(file.is_file() for file in files):
             train, evaluation, *iterations = (list(jsonl.read(file, Problem)) for file in files)
             return Splits(train, iterations, evaluation)
@@ -159,12 +130,9 @@ class Run:
                 say(f"label: {error}")
         jsonl.write(self.root / "data" / "train.jsonl", train)
         jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
-        for name, problems in zip(self._iterations(), iterations, strict=True):
+        for name, problems in zip(rounds(self.config), iterations, strict=True):
             jsonl.write(self.root / "data" / f"{name}.jsonl", problems)
         return Splits(train, iterations, evaluation)
-
-    def _iterations(self) -> list[str]:
-        return [f"iter{index}" for index in range(1, self.config.oak_loop.num_iterations + 1)]
 
     def gold(self, problems: Sequence[Problem]) -> list[Trace]:
         """The verified gold traces of the training problems."""
@@ -180,10 +148,6 @@ class Run:
         return traces
 
     def examine(self, problems: Sequence[Problem]) -> None:
-        """Let every stage be evaluated on these problems, and on the further sets that the configuration names.
-
-        A problem of a further set whose prompt the model has no room for is left out, which is said.
-        """
         self.scores = [Scores(self.root, problems)]
         if not self.config.evaluation.transfer_files:
             return
@@ -197,20 +161,20 @@ class Run:
                 say(f"{name}: {len(found) - len(kept)} of {len(found)} problems do not fit the model's window")
             self.scores.append(Scores(self.root / TRANSFER / name, kept))
 
+    def picked(self, pick: Pick, traces: Sequence[Trace]) -> Sequence[Trace]:
+        return pick(traces)
+
     def evaluate(
         self, name: str, model: str, *, votes: int = 1, guide: GuideName | None = None, example: bool = False
     ) -> None:
-        """Add a stage's row on each set: greedy, or by so many `votes`; under a `guide` other than the configured one,
-        and with a worked `example` in the prompt, where they are given."""
         config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
         asker = _with_example(self.askers.get(model)) if example else self.askers.get(model)
         for part, scores in zip(["evaluate", *[TRANSFER] * len(self.scores)], self.scores, strict=False):
-            label = f"evaluate {name}" if scores.root == self.root else f"evaluate {name} on {scores.root.name}"
+            label = evaluation_name(name, "" if part == "evaluate" else scores.root.name)
             with self.timed(part), trace_progress(label, votes * len(scores.problems)) as on_trace:
                 scores.measure(name, asker, config, votes=votes, on_trace=on_trace)
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
-        """Fresh verified traces of an iteration's problems."""
         generation = self.config.trace_generation.model_copy(
             update={"seed": self.config.trace_generation.seed + index, "num_problems": 0}
         )
@@ -224,8 +188,6 @@ class Run:
     def dpo(
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
-        """One DPO round, by another preference `signal` than the configured one where it is given: the new adapter and
-        its optimizer steps; None where the traces make no pairs."""
         usable = fitting(traces, self.config.dpo.max_length)
         config = _changed(self.config, "preference_pairs", signal=signal) if signal else self.config
         pairs, summary = build_pairs(usable, config.preference_pairs)
@@ -241,7 +203,6 @@ class Run:
         return str(folder), result.steps
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
-        """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
         config = self.config
         if max_steps:
             config = _changed(config, "sft", max_steps=max_steps, early_stopping_patience=0, heldout_fraction=0.0)
@@ -263,6 +224,39 @@ class Run:
 
 def _with_example(asker: Asker) -> Asker:
     return msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
+
+
+def check(config: Config) -> None:
+    """Errors: SokratesError for sampling that can make no pairs."""
+    if not config.oak_loop.num_iterations:
+        return
+    if config.trace_generation.samples_per_problem < 2:
+        raise SokratesError("trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made")
+    if config.trace_generation.temperature == 0:
+        raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """What a run folder's content depends on."""
+    return config.model_dump(
+        exclude={
+            "oak_loop": {"output"},
+            "hardware": True,
+            "pretrain": True,
+            "tracking": True,
+            "trace_generation": HOW_RUN,
+        }
+    )
+
+
+def evaluation_name(stage: str, further_set: str = "") -> str:
+    """What the evaluation of a stage is called."""
+    return f"evaluate {stage} on {further_set}" if further_set else f"evaluate {stage}"
+
+
+def rounds(config: Config) -> list[str]:
+    """The names of a loop's iterations."""
+    return [f"iter{index}" for index in range(1, config.oak_loop.num_iterations + 1)]
 
 
 def _changed(config: Config, section: str, **changes: Any) -> Config:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import SaveStrategy
 
 from sokrates import ranks
+from sokrates.disk import Writing
 from sokrates.training import adapters, figures, finite, sharding
 from sokrates.training.tracking import Tracking
 
@@ -272,6 +273,7 @@ class ProgressBar(TrainerCallback):
 
     def __init__(self) -> None:
         self.latest: dict[str, float] = {}
+        self.bar: Any = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -296,7 +298,12 @@ class ProgressBar(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.bar.close()
+        self.close()
+
+    def close(self) -> None:
+        """End its line, also where training ends by an error, whose message comes next."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, Any]:
@@ -329,7 +336,8 @@ def publish(
     """`adapters.publish` of a trainer's adapter, gathered where the processes hold parts of it."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     state = sharding.whole(trainer.adapter_weights())
-    adapters.publish(model, tokenizer, result, output, base_name, extras, state)
+    with Writing(output):
+        adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
 def run(
@@ -349,12 +357,14 @@ def run(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
     trainer.add_callback(SaveEvery(save_steps))
+    bar = ProgressBar()
     if progress and ranks.is_main():
-        trainer.add_callback(ProgressBar())
+        trainer.add_callback(bar)
     trainer.add_callback(Tracking(trackers, output, trainer.meter))
     figures.reset_memory(trainer.args.device)
     trainer.meter.start()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with closing(bar), Writing(output):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.meter.stop()
 
 
