@@ -212,21 +212,35 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
 @click.argument("problems", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines of verified traces.")
 @options(GenerationConfig, "max_steps")
+@options(DataConfig, "wander", "seed")
 @uses_workers
 @skips_bad
-def optionize(problems: Path, output: Path, max_steps: int | None, workers: int | None, skip_bad: bool) -> None:
+def optionize(
+    problems: Path,
+    output: Path,
+    max_steps: int | None,
+    wander: float | None,
+    seed: int | None,
+    workers: int | None,
+    skip_bad: bool,
+) -> None:
     """Write gold traces: the shortest proof found of each problem, verified; problems without one are listed beside.
 
-    Exit status 0 also where problems stay unsolved: that is a result; 2 for broken input.
+    With --wander, a share of them takes valid steps that the proof does not need: a small model learns to search from
+    these, and from shortest proofs to guess where to start. Exit status 0 also where problems stay unsolved: that is a
+    result; 2 for broken input.
 
     \b
     sokrates optionize problems.jsonl --output gold.jsonl
+    sokrates optionize problems.jsonl --output gold.jsonl --wander 0.5
     """
     from sokrates import jsonl
     from sokrates.problems.readers import read_problems
+    from sokrates.verification.looking import look_around
     from sokrates.verification.validate import Coverage, validated
 
     aside = _aside(output, skip_bad)
+    data = DataConfig()
     limit = max_steps or GenerationConfig().max_steps
     coverage = Coverage()
     unsolved: list[dict[str, str]] = []
@@ -251,7 +265,8 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
                 if done.gold:
                     yield done.gold
 
-        jsonl.write(output, gold_traces())
+        share, chosen = wander or data.wander, data.seed if seed is None else seed
+        jsonl.write(output, look_around(gold_traces(), share, chosen, max_steps=limit))
     listing.close()
     if unsolved:
         listed = output.with_name(f"{output.stem}.unsolved.jsonl")

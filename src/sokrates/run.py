@@ -45,6 +45,7 @@ from sokrates.traces.trace import Trace
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
+from sokrates.verification.looking import look_around
 from sokrates.verification.validate import validated
 
 LOCK = ".lock"
@@ -143,7 +144,9 @@ class Run:
         for done in results:
             if done.unsolved:
                 say(f"no gold trace: {done.problem_id}: {done.unsolved}")
-        traces = [done.gold for done in results if done.gold]
+        data, max_steps = self.config.data, self.config.trace_generation.max_steps
+        golden = (done.gold for done in results if done.gold)
+        traces = list(look_around(golden, data.wander, data.seed, max_steps=max_steps))
         jsonl.write(file, traces)
         return traces
 
