@@ -112,12 +112,13 @@ def trace_progress(label: str, total: int) -> Iterator[Callable[[Verified], None
         yield on_trace
 
 
-def print_table(table: Any) -> None:
-    """A rich table on standard output, wide enough for its columns when the output is a file or a pipe."""
+def print_table(table: Any, *, as_news: bool = False) -> None:
+    """A rich table on standard output, or `as_news` on standard error, wide enough for its columns when that is a file
+    or a pipe."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=as_news)
     if not console.is_terminal:
-        console = Console(width=120)
+        console = Console(stderr=as_news, width=120)
     console.print(table)
     console.print()

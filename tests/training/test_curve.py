@@ -11,10 +11,9 @@ POINTS = [{"accuracy": 0.25, "step_validity": 0.5}, {"accuracy": 0.5, "step_vali
 
 
 def test_tensorboard_has_one_curve_also_of_a_loop_that_went_on(tmp_path):
-    for step, point in enumerate([*POINTS, {"accuracy": 0.75}]):
-        curve.add_point(["tensorboard"], tmp_path, step, point)
-    for step, point in enumerate(POINTS):
-        curve.add_point(["tensorboard"], tmp_path, step, point)
+    points = [*POINTS, {"accuracy": 0.75}]
+    for count in (1, 2, 3, 1, 2):
+        curve.add_point(["tensorboard"], tmp_path, points[:count])
     assert curves(tmp_path) == {
         "evaluation/accuracy": [(0, 0.25), (1, 0.5)],
         "evaluation/step_validity": [(0, 0.5), (1, 0.75)],
@@ -47,6 +46,6 @@ def test_the_others_get_the_whole_curve(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("trackers", [[], ["wandb"]])
 def test_tensorboard_is_written_only_where_it_is_asked_for(tmp_path, trackers):
-    curve.add_point(trackers, tmp_path, 0, POINTS[0])
+    curve.add_point(trackers, tmp_path, POINTS)
     curve.send([], tmp_path, POINTS)
     assert list(tmp_path.iterdir()) == []

@@ -198,6 +198,17 @@ def _gib(size: float | None) -> str | None:
     return None if size is None else f"{size:.1f} GiB"
 
 
+def transfer(run: RunFolder) -> Html | None:
+    """The tables of the same stages on further sets of problems."""
+    if not run.transfer:
+        return None
+    parts: list[Child] = []
+    for name, of in run.transfer.items():
+        parts += [tag("h3", name), _rows([*of.rows, *of.references], f"Stages on {name}"), _differences(of.differences)]
+    lead = "The same stages on problems of other sets. Each set's own report lies in the run's folder transfer."
+    return _section("transfer", "Other sets", tag("p", lead, class_="lead"), *parts)
+
+
 def failures(run: RunFolder, found: Traces) -> Html | None:
     """How many steps were refused for which reason, by stage; each figure opens its traces."""
     stages = [stage.name for stage in run.evaluated]

@@ -3,7 +3,7 @@
 Contract: the names are `evaluation/accuracy`, `evaluation/trace_validity` and `evaluation/step_validity`; step 0 is the
 base model, 1 SFT, and from 2 on the iterations. TensorBoard gets each point when it is there, into `runs` of the run
 folder, and forgets what it had from there on: a loop that goes on leaves one curve. The other trackers get the whole
-curve at the end, as a run of the folder's name. It does not know what is evaluated, nor baselines.
+curve at the end, as a run of the folder's name. It does not know what is evaluated, nor that there are baselines.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sokrates.disk import Writing
+
 Point = Mapping[str, float]
 
 TENSORBOARD = "tensorboard"
 
 
-def add_point(trackers: Sequence[str], output: Path, step: int, point: Point) -> None:
-    """Add a stage's rates, by their names, to TensorBoard's curve, where that is among the trackers."""
+def add_point(trackers: Sequence[str], output: Path, points: Sequence[Point]) -> None:
+    """Add the last of the points, each a stage's rates by their names, to TensorBoard's curve, where that is wanted."""
     if TENSORBOARD not in trackers:
         return
     from torch.utils.tensorboard import SummaryWriter
 
     from sokrates.training.tracking import FOLDER
 
-    with SummaryWriter(str(output / FOLDER), purge_step=step) as writer:
-        for name, value in _named(point).items():
+    step = len(points) - 1
+    with Writing(output), SummaryWriter(str(output / FOLDER), purge_step=step) as writer:
+        for name, value in _named(points[-1]).items():
             writer.add_scalar(name, value, step)
 
 

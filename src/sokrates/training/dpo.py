@@ -170,7 +170,9 @@ def train_dpo(
     if progress:
         announce(f"{attention}\nprompts: computed {'once a pair' if trainer.shares_prompts else 'for each completion'}")
     file = reference.path(output, reference_key)
-    found = reference.log_probabilities(pairs, trainer.score, model.dtype, file, reference_key, progress=progress)
+    found = reference.log_probabilities(
+        pairs, trainer.score, model.dtype, model.device.type, file, reference_key, progress=progress
+    )
     trainer.use(found)
     if progress:
         announce(f"reference: {found.origin}, in {found.seconds:.1f} s")

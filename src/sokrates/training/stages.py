@@ -2,6 +2,7 @@
 
 Contract: the output folder holds the adapter, its tokenizer, `prompt.json` (the style it was trained with, its base's
 where that has one), `config.yaml` and `training.json`; what a killed stage left behind is never read as whole.
+The trainers' libraries are imported when there is something to train.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sokrates import models, stage
 from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
 from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
-from sokrates.training import tracking
-from sokrates.training.dpo import DPOResult, train_dpo
 from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair
-from sokrates.training.sft import SFTResult, train_sft
+
+if TYPE_CHECKING:
+    from sokrates.training.dpo import DPOResult
+    from sokrates.training.sft import SFTResult
 
 
 def default_style(config: Config) -> PromptStyle:
@@ -41,6 +44,9 @@ def fine_tune(
 
     Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
     """
+    from sokrates.training import tracking
+    from sokrates.training.sft import train_sft
+
     tracking.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     tokenizer = models.load_tokenizer(model_name)
@@ -87,6 +93,9 @@ def prefer(
 
     Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
     """
+    from sokrates.training import tracking
+    from sokrates.training.dpo import train_dpo
+
     tracking.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     if paths.adapter is None:

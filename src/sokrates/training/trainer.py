@@ -36,6 +36,7 @@ from transformers.trainer_utils import SaveStrategy
 from sokrates import ranks
 from sokrates.bar import Bar
 from sokrates.console import bar
+from sokrates.disk import Writing
 from sokrates.training import adapters, figures, finite, sharding
 from sokrates.training.tracking import Tracking
 
@@ -353,7 +354,8 @@ def publish(
     """`adapters.publish` of a trainer's adapter, gathered where the processes hold parts of it."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     state = sharding.whole(trainer.adapter_weights())
-    adapters.publish(model, tokenizer, result, output, base_name, extras, state)
+    with Writing(output):
+        adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
 def run(
@@ -375,7 +377,7 @@ def run(
     trainer.add_callback(SaveEvery(save_steps))
     trainer.add_callback(Tracking(trackers, output, trainer.meter))
     figures.reset_memory(trainer.args.device)
-    with _bar(trainer, label) if label and ranks.is_main() else nullcontext():
+    with Writing(output), _bar(trainer, label) if label and ranks.is_main() else nullcontext():
         trainer.meter.start()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.meter.stop()
