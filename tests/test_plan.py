@@ -167,3 +167,11 @@ def test_a_dry_run_imports_nothing_heavy(tmp_path):
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "0 set()"
+
+
+def test_a_tracker_that_is_missing_is_told_before_anything_is_done(tmp_path):
+    with pytest.raises(SokratesError, match="tracking with wandb: the package is not installed"):
+        oak.plan(config(tmp_path / "run", "tracking.trackers=[wandb]"))
+    with pytest.raises(SokratesError, match="tracking with wandb"):
+        oak.run(config(tmp_path / "run", "tracking.trackers=[wandb]"))
+    assert not (tmp_path / "run").exists()

@@ -45,7 +45,7 @@ from sokrates.stale import stale
 from sokrates.story import Pick, Splits
 from sokrates.timings import TIMINGS, Timing
 from sokrates.traces.trace import Trace
-from sokrates.training import curve
+from sokrates.training import curve, trackers
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
@@ -87,7 +87,7 @@ class Run:
         """Claim the run folder for this process alone, as one of this configuration; whether it is finished already.
 
         Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
-        SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
+        SokratesError where it does not, where another process is in the folder, and as `check`.
         """
         check(self.config)
         self.root.mkdir(parents=True, exist_ok=True)
@@ -183,13 +183,13 @@ class Run:
     ) -> None:
         config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
         asker = _with_example(self.askers.get(model)) if example else self.askers.get(model)
-        baselines, trackers = self.config.oak_loop.baselines, self.config.tracking.trackers
+        baselines, tracked = self.config.oak_loop.baselines, self.config.tracking.trackers
         for part, scores in zip(["evaluate", *[TRANSFER] * len(self.scores)], self.scores, strict=False):
             label = evaluation_name(name, "" if part == "evaluate" else scores.root.name)
             with self.timed(part), trace_progress(label, votes * len(scores.problems)) as on_trace:
                 scores.measure(name, asker, config, votes=votes, on_trace=on_trace)
             if name not in baselines:
-                curve.add_point(trackers, scores.root, scores.curve(baselines))
+                curve.add_point(tracked, scores.root, scores.curve(baselines))
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
         generation = self.config.trace_generation.model_copy(
@@ -244,7 +244,8 @@ def _with_example(asker: Asker) -> Asker:
 
 
 def check(config: Config) -> None:
-    """Errors: SokratesError for sampling that can make no pairs."""
+    """Errors: SokratesError for sampling that can make no pairs, and trackers that are not installed."""
+    trackers.check(config.tracking.trackers)
     if not config.oak_loop.num_iterations:
         return
     if config.trace_generation.samples_per_problem < 2:

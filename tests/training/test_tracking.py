@@ -56,7 +56,7 @@ def test_nothing_is_tracked_unless_asked(new_base, tokenizer, examples, tmp_path
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(tracking, "find_spec", lambda name: None if name == "wandb" else object())
     tracking.check(["tensorboard"])
-    with pytest.raises(SokratesError, match=r"wandb: the package is not installed.*sokrates\[tracking\]"):
+    with pytest.raises(SokratesError, match=r"wandb: the package is not installed: pip install .*sokrates\[tracking\]"):
         tracking.check(["tensorboard", "wandb"])
 
 

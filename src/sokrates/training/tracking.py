@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from sokrates import ranks
-from sokrates.errors import SokratesError
 from sokrates.training.figures import Meter, Pace
 
 FOLDER = "runs"
@@ -30,15 +28,6 @@ NAMES = {
     "rewards/margins": "margin",
     "learning_rate": "learning_rate",
 }
-
-
-def check(trackers: Sequence[str]) -> None:
-    """Errors: SokratesError naming the extra for a tracker whose package is not installed."""
-    for name in trackers:
-        if find_spec(name) is None:
-            raise SokratesError(
-                f"tracking with {name}: the package is not installed; expected it by `pip install 'sokrates[tracking]'`"
-            )
 
 
 def values(logs: Mapping[str, float]) -> dict[str, float]:
