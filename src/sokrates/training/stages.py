@@ -17,6 +17,7 @@ from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
 from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
+from sokrates.training import trackers
 from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair
 
@@ -44,10 +45,9 @@ def fine_tune(
 
     Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
     """
-    from sokrates.training import tracking
     from sokrates.training.sft import train_sft
 
-    tracking.check(config.tracking.trackers)
+    trackers.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     tokenizer = models.load_tokenizer(model_name)
     style = models.style(paths, default_style(config))
@@ -93,10 +93,9 @@ def prefer(
 
     Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
     """
-    from sokrates.training import tracking
     from sokrates.training.dpo import train_dpo
 
-    tracking.check(config.tracking.trackers)
+    trackers.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     if paths.adapter is None:
         raise SokratesError(f"{model_name}: DPO trains on from an adapter; make one first with `sokrates sft`")

@@ -17,6 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from sokrates import ranks
 from sokrates.training.figures import Meter, Pace
+from sokrates.training.trackers import check
 
 FOLDER = "runs"
 PROJECT = "sokrates"
