@@ -32,7 +32,7 @@ TUNED |= {"transfer/others/evaluation/sft"}
         ("trace_generation.max_steps", {*PARTS} - {"data/train.jsonl"}),
         ("preference_pairs.signal", LATER),
         ("dpo.beta", LATER),
-        ("evaluation.temperature", {part for part in PARTS if "evaluation" in part}),
+        ("evaluation.temperature", {part for part in PARTS if "evaluation/" in part}),
         ("evaluation.bootstrap_samples", set()),
         ("evaluation.seed", FURTHER),
         ("evaluation.transfer_problems", FURTHER),

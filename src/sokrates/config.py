@@ -102,6 +102,12 @@ class DataConfig(Section):
         description="Share of generated problems that say a second fact of their subject, which no proof needs, as "
         "PrOntoQA's do.",
     )
+    wander: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the gold traces that look around: with valid steps that the proof does not need.",
+    )
     label_mix: list[float] = Field(
         default=[1.0, 1.0, 1.0],
         min_length=3,

@@ -18,6 +18,7 @@ import msgspec
 from sokrates import jsonl, stage
 from sokrates.clock import Clock
 from sokrates.config import Config, GenerationConfig
+from sokrates.disk import Writing
 from sokrates.engines.engine import Completion, Engine, Pipeline, Request, Sampling
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.logic.language import ENGLISH, FORMULAS
@@ -99,7 +100,7 @@ def generate_traces(
     requests = list(_requests(problems, asker, generation, {(t.problem_id, t.sample) for t in traces}))
     with jsonl.partial_path(journal).open("ab") as file, clock.part("generate"):
         for trace in _sampled(requests, asker, generation, clock):
-            with clock.part("write", of="generate"):
+            with clock.part("write", of="generate"), Writing(journal):
                 file.write(msgspec.json.encode(trace) + b"\n")
                 file.flush()
             traces.append(trace)

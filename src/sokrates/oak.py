@@ -1,6 +1,7 @@
 """The Options-and-Knowledge loop: SFT, then generate, verify, pair, train and evaluate, again and again.
 
-Contract: what is done is written in the run folder (`run`). A loop that was killed goes on where it stopped.
+Contract: what is done is written in the run folder (`run`). A loop that was killed goes on where it stopped. `tell` is
+the order of the stages, for a run and for a plan of it alike.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from sokrates.asking import Askers
 from sokrates.baselines import BASELINES, Loop
 from sokrates.config import Config
 from sokrates.console import say
+from sokrates.plan import Plan
 from sokrates.run import Agree, Run
 from sokrates.scores import Results, read_results
+from sokrates.story import Stages
 
 
 def keep(changes: Sequence[str], parts: Sequence[Path]) -> bool:
@@ -26,7 +29,17 @@ def run(config: Config, agree: Agree = keep) -> Results:
     with Askers(config, rank=_largest_rank(config)) as askers:
         this = Run(config, askers)
         with this.begun(agree) as finished:
-            return read_results(this.root) if finished else _run(this)
+            if finished:
+                return read_results(this.root)
+            tell(this)
+            return this.finish()
+
+
+def plan(config: Config) -> Plan:
+    """What `run` would do, with nothing done. Errors: as `Plan`."""
+    this = Plan(config)
+    tell(this)
+    return this
 
 
 def _largest_rank(config: Config) -> int:
@@ -35,7 +48,8 @@ def _largest_rank(config: Config) -> int:
     return config.sft.lora.r + grown
 
 
-def _run(this: Run) -> Results:
+def tell(this: Stages) -> None:
+    """Every stage in its order."""
     config = this.config
     with this.timed("data"):
         splits = this.splits()
@@ -58,4 +72,3 @@ def _run(this: Run) -> Results:
     done = Loop(splits.iterations, gold, start, model, steps)
     for name in config.oak_loop.baselines:
         BASELINES[name](this, done)
-    return this.finish()

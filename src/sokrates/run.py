@@ -6,6 +6,7 @@ answering UNKNOWN, and guessing, would score), `differences.json` and `timings.j
 tell it to people. Every stage knows its inputs: one that was done is not done again, one that was killed goes on. It
 does not know in which order stages come.
 
+    runs/         TensorBoard's curve of the evaluations
     data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
     sft/          the first adapter
     iter1/        traces/  pairs.jsonl  pairs.json  adapter/
@@ -18,32 +19,37 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from sokrates import jsonl, models, stage
+from sokrates import jsonl, models, stage, timings
 from sokrates.asking import Askers
 from sokrates.config import Config, DataConfig, EvaluationConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
 from sokrates.generation import HOW_RUN, Asker, generate_traces, prompt_length, select
+from sokrates.gpu import Meter
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
-from sokrates.report.folder import TIMINGS, TRANSFER
+from sokrates.report.folder import TRANSFER
 from sokrates.scores import Results, Scores
 from sokrates.stale import stale
+from sokrates.story import Pick, Splits
+from sokrates.timings import TIMINGS, Timing
 from sokrates.traces.trace import Trace
+from sokrates.training import curve, trackers
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
+from sokrates.verification.looking import look_around
 from sokrates.verification.validate import validated
 
 LOCK = ".lock"
@@ -52,45 +58,38 @@ Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
 
 
-@dataclass
-class Splits:
-    """Problems to learn from, to sample in each iteration, and to evaluate on.
-
-    Those to evaluate on, further sets included, are in no other split. Generated ones share nothing at all; from a
-    file, each iteration draws again from the problems to learn from.
-    """
-
-    train: list[Problem]
-    iterations: list[list[Problem]]
-    evaluation: list[Problem]
-
-
 class Run:
-    """One run folder and its stages."""
+    """One run folder and its stages, done: see `story.Stages`."""
 
     def __init__(self, config: Config, askers: Askers) -> None:
         self.config = config
         self.askers = askers
         self.root = Path(config.oak_loop.output)
-        self.timings: dict[str, float] = {}
+        self.timings: dict[str, Timing] = {}
         self.scores: list[Scores] = []
         """On the problems to evaluate on, and on each further set."""
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Add what the block costs to the timings of that name, also where it is ended by an error."""
         started = time.monotonic()
-        yield
-        self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
-        jsonl.write_json(self.root / TIMINGS, self.timings)
+        meter = Meter()
+        try:
+            with meter:
+                yield
+        finally:
+            self.timings[name] = _timing(time.monotonic() - started, meter) + self.timings.get(name, Timing(0.0))
+            with suppress(OSError):  # it would hide the block's own error; a full disk stops the next stage anyway
+                jsonl.write_json(self.root / TIMINGS, self.timings)
 
     @contextmanager
     def begun(self, agree: Agree) -> Iterator[bool]:
         """Claim the run folder for this process alone, as one of this configuration; whether it is finished already.
 
         Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
-        SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
+        SokratesError where it does not, where another process is in the folder, and as `check`.
         """
-        self._check()
+        check(self.config)
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / LOCK, blocking=False)
         try:
@@ -102,25 +101,8 @@ class Run:
         finally:
             lock.release()
 
-    def _check(self) -> None:
-        generation = self.config.trace_generation
-        if self.config.oak_loop.num_iterations and generation.samples_per_problem < 2:
-            raise SokratesError(
-                "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
-            )
-        if self.config.oak_loop.num_iterations and generation.temperature == 0:
-            raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
-
     def _claim(self, agree: Agree) -> bool:
-        settings = self.config.model_dump(
-            exclude={
-                "oak_loop": {"output"},
-                "hardware": True,
-                "pretrain": True,
-                "tracking": True,
-                "trace_generation": HOW_RUN,
-            }
-        )
+        settings = settings_of(self.config)
         if changed := stage.changes(self.root, settings):
             parts = stale(self.root, changed)
             if parts and not agree(list(changed.values()), parts):
@@ -133,12 +115,13 @@ class Run:
                 say(f"removed: {part}")
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             stage.begin_anew(self.root, settings, self.config)
+        self.timings = timings.read(self.root)
         return stage.begin(self.root, settings, self.config)
 
     def splits(self) -> Splits:
         """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
         further = further_sets(self.config.evaluation)
-        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *self._iterations())]
+        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *rounds(self.config))]
         if all(file.is_file() for file in files):
             train, evaluation, *iterations = (list(jsonl.read(file, Problem)) for file in files)
             _check_unseen(further, [train, *iterations])
@@ -162,12 +145,9 @@ class Run:
                 say(f"label: {error}")
         jsonl.write(self.root / "data" / "train.jsonl", train)
         jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
-        for name, problems in zip(self._iterations(), iterations, strict=True):
+        for name, problems in zip(rounds(self.config), iterations, strict=True):
             jsonl.write(self.root / "data" / f"{name}.jsonl", problems)
         return Splits(train, iterations, evaluation)
-
-    def _iterations(self) -> list[str]:
-        return [f"iter{index}" for index in range(1, self.config.oak_loop.num_iterations + 1)]
 
     def gold(self, problems: Sequence[Problem]) -> list[Trace]:
         """The verified gold traces of the training problems."""
@@ -178,15 +158,13 @@ class Run:
         for done in results:
             if done.unsolved:
                 say(f"no gold trace: {done.problem_id}: {done.unsolved}")
-        traces = [done.gold for done in results if done.gold]
+        data, max_steps = self.config.data, self.config.trace_generation.max_steps
+        golden = (done.gold for done in results if done.gold)
+        traces = list(look_around(golden, data.wander, data.seed, max_steps=max_steps))
         jsonl.write(file, traces)
         return traces
 
     def examine(self, problems: Sequence[Problem]) -> None:
-        """Let every stage be evaluated on these problems, and on the further sets that the configuration names.
-
-        A problem of a further set whose prompt the model has no room for is left out, which is said.
-        """
         self.scores = [Scores(self.root, problems)]
         if not self.config.evaluation.transfer_files:
             return
@@ -200,20 +178,23 @@ class Run:
                 say(f"{name}: {len(found) - len(kept)} of {len(found)} problems do not fit the model's window")
             self.scores.append(Scores(self.root / TRANSFER / name, kept))
 
+    def picked(self, pick: Pick, traces: Sequence[Trace]) -> Sequence[Trace]:
+        return pick(traces)
+
     def evaluate(
         self, name: str, model: str, *, votes: int = 1, guide: GuideName | None = None, example: bool = False
     ) -> None:
-        """Add a stage's row on each set: greedy, or by so many `votes`; under a `guide` other than the configured one,
-        and with a worked `example` in the prompt, where they are given."""
         config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
         asker = _with_example(self.askers.get(model)) if example else self.askers.get(model)
+        baselines, tracked = self.config.oak_loop.baselines, self.config.tracking.trackers
         for part, scores in zip(["evaluate", *[TRANSFER] * len(self.scores)], self.scores, strict=False):
-            label = f"evaluate {name}" if scores.root == self.root else f"evaluate {name} on {scores.root.name}"
+            label = evaluation_name(name, "" if part == "evaluate" else scores.root.name)
             with self.timed(part), trace_progress(label, votes * len(scores.problems)) as on_trace:
                 scores.measure(name, asker, config, votes=votes, on_trace=on_trace)
+            if name not in baselines:
+                curve.add_point(tracked, scores.root, scores.curve(baselines))
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
-        """Fresh verified traces of an iteration's problems."""
         generation = self.config.trace_generation.model_copy(
             update={"seed": self.config.trace_generation.seed + index, "num_problems": 0}
         )
@@ -227,8 +208,6 @@ class Run:
     def dpo(
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
-        """One DPO round, by another preference `signal` than the configured one where it is given: the new adapter and
-        its optimizer steps; None where the traces make no pairs."""
         usable = fitting(traces, self.config.dpo.max_length)
         config = _changed(self.config, "preference_pairs", signal=signal) if signal else self.config
         pairs, summary = build_pairs(usable, config.preference_pairs)
@@ -240,19 +219,17 @@ class Run:
         folder = self.root / name / "adapter"
         self.askers.rest()
         with self.timed("dpo"):
-            result = prefer(pairs, model, config, folder)
+            result = prefer(pairs, model, config, folder, label=f"{name}: dpo")
         return str(folder), result.steps
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
-        """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
         config = self.config
         if max_steps:
             config = _changed(config, "sft", max_steps=max_steps, early_stopping_patience=0, heldout_fraction=0.0)
         folder = self.root / name
         self.askers.rest()
         with self.timed("sft"):
-            result = fine_tune(traces, model, config, folder)
-        say(f"{name}: {result.steps} steps on {result.examples} traces")
+            fine_tune(traces, model, config, folder, label=name.removesuffix("/adapter"))
         return str(folder)
 
     def finish(self) -> Results:
@@ -261,11 +238,52 @@ class Run:
         transfer = {scores.root.name: scores.finish(baselines, config) for scores in self.scores[1:]}
         results = replace(self.scores[0].finish(baselines, config), transfer=transfer)
         jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in results.rows]})
+        curve.send(self.config.tracking.trackers, self.root, self.scores[0].curve(baselines))
         return results
 
 
 def _with_example(asker: Asker) -> Asker:
     return msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
+
+
+def check(config: Config) -> None:
+    """Errors: SokratesError for sampling that can make no pairs, and trackers that are not installed."""
+    trackers.check(config.tracking.trackers)
+    if not config.oak_loop.num_iterations:
+        return
+    if config.trace_generation.samples_per_problem < 2:
+        raise SokratesError("trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made")
+    if config.trace_generation.temperature == 0:
+        raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """What a run folder's content depends on."""
+    return config.model_dump(
+        exclude={
+            "oak_loop": {"output"},
+            "hardware": True,
+            "pretrain": True,
+            "tracking": True,
+            "trace_generation": HOW_RUN,
+        }
+    )
+
+
+def evaluation_name(stage: str, further_set: str = "") -> str:
+    """What the evaluation of a stage is called."""
+    return f"evaluate {stage} on {further_set}" if further_set else f"evaluate {stage}"
+
+
+def rounds(config: Config) -> list[str]:
+    """The names of a loop's iterations."""
+    return [f"iter{index}" for index in range(1, config.oak_loop.num_iterations + 1)]
+
+
+def _timing(seconds: float, meter: Meter) -> Timing:
+    peak = meter.peak_memory or None
+    gpu, process = (peak, None) if meter.of_gpu else (None, peak)
+    return Timing(round(seconds, 2), meter.utilisation, gpu, process)
 
 
 def _changed(config: Config, section: str, **changes: Any) -> Config:

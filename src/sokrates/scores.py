@@ -26,6 +26,8 @@ from sokrates.report.table import differences_markdown, results_markdown
 from sokrates.traces.trace import Trace
 
 REPORT = "results.md"
+CURVE = ("accuracy", "trace_validity", "step_validity")
+"""The rates that a loop's curve tells of each stage."""
 
 
 @dataclass
@@ -56,6 +58,11 @@ class Scores:
         self._rows.append(evaluate(self.problems, asker, stage, folder, config, votes=votes, on_trace=on_trace))
         self._traces_of[stage] = measured(folder)
         jsonl.write_json(self.root / RESULTS, self._rows)
+
+    def curve(self, baselines: Sequence[str]) -> list[dict[str, float]]:
+        """The rates of the loop's own stages so far, the latest last."""
+        rows = [row for row in self._rows if row.stage not in baselines]
+        return [{name: rate.value for name in CURVE if (rate := getattr(row, name)) is not None} for row in rows]
 
     def finish(self, baselines: Sequence[str], config: EvaluationConfig) -> Results:
         """Write down what was found; of the stages those that are `baselines` are compared otherwise."""

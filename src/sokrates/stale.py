@@ -18,8 +18,8 @@ _SAMPLED = (*_TUNED, "trace_generation")
 _PREFERRED = (*_SAMPLED, "preference_pairs", "dpo")
 _WHOLE_LOOP = (*_PREFERRED, "oak_loop.num_iterations")
 """Of what takes as many steps or rounds as the loop, or its last adapter."""
-_DRAWN = ("evaluation.transfer_problems", "evaluation.seed")
-"""Of a further set's problems."""
+_CHOSEN = ("evaluation.transfer_problems", "evaluation.seed")
+"""What decides which problems of a further set are taken."""
 _FURTHER = r"transfer/[^/]+/"
 _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"data/gold\.jsonl", (*_PROBLEMS, "trace_generation.max_steps")),
@@ -56,11 +56,10 @@ def _parts(root: Path) -> list[Path]:
 
 
 def _depends(part: str, changed: list[str]) -> bool:
-    here = re.sub(f"^{_FURTHER}", "", part)
-    drawn = _DRAWN if here != part else ()
+    own = re.sub(f"^{_FURTHER}", "", part)  # on further problems as on the run's own
+    chosen = _CHOSEN if own != part else ()
     for pattern, settings in _PARTS:
-        if re.fullmatch(pattern, here):
-            return any(
-                name == setting or name.startswith(f"{setting}.") for name in changed for setting in (*settings, *drawn)
-            )
+        if re.fullmatch(pattern, own):
+            wanted = (*settings, *chosen)
+            return any(name == setting or name.startswith(f"{setting}.") for name in changed for setting in wanted)
     return False

@@ -13,16 +13,17 @@ from typing import Any
 
 import msgspec
 
-from sokrates import jsonl, stage
+from sokrates import jsonl, stage, timings
 from sokrates.errors import SokratesError
 from sokrates.metrics import Difference, Row
+from sokrates.timings import Timing
 from sokrates.training.preferences import PairsSummary
 from sokrates.verification.files import TRACES
 
 EVALUATION = "evaluation"
 TRANSFER = "transfer"
 SAMPLES = " samples"
-RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
+RESULTS, REFERENCES, DIFFERENCES = "results.json", "references.json", "differences.json"
 PAIRS, PAIRS_SUMMARY, TRAINING = "pairs.jsonl", "pairs.json", "training.json"
 
 
@@ -72,7 +73,7 @@ class RunFolder:
     rows: list[Row] = field(default_factory=list)
     references: list[Row] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, Timing] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
     pairs: list[PairsOf] = field(default_factory=list)
     config: str = ""
@@ -98,8 +99,7 @@ def read_run(folder: str | Path) -> RunFolder:
     run.rows = _list(root / RESULTS, Row)
     run.references = _list(root / REFERENCES, Row)
     run.differences = _list(root / DIFFERENCES, Difference)
-    if (root / TIMINGS).is_file():
-        run.timings = jsonl.read_json(root / TIMINGS, dict[str, float])
+    run.timings = timings.read(root)
     if (root / TRACES).is_file():  # one stage, whose row calls it "model"
         run.rows = [msgspec.structs.replace(row, stage=run.stages[0].name) for row in run.rows]
     order = [row.stage for row in run.rows]

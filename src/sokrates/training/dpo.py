@@ -142,6 +142,7 @@ def train_dpo(
     extras: Mapping[str, bytes] = MappingProxyType({}),
     require_flash: bool = False,
     resume: bool = True,
+    label: str = "dpo",
     progress: bool = True,
     trackers: Sequence[str] = (),
 ) -> DPOResult:
@@ -181,7 +182,8 @@ def train_dpo(
     if progress:
         announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
+    shown = label if progress else None
+    run(trainer, checkpoint, output, save_steps=config.save_steps, label=shown, trackers=trackers)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sokrates import jsonl
+from sokrates.disk import Writing
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.problems.splits import is_reserved
 from sokrates.traces.gold import gold_outline, write_outline
@@ -218,6 +219,7 @@ def save(model: Any, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
 
     import torch
 
-    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    with Writing(output):
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
+        tokenizer.save_pretrained(output)
     STYLE.save(output)

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object, tqdm
+from accelerate.utils import gather_object
 from peft import PeftModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from sokrates import jsonl
+from sokrates.bar import shown
 from sokrates.training import adapters
 from sokrates.training.data import PairIds
 
@@ -110,9 +112,12 @@ def _compute(todo: Sequence[list[int]], score: Callable[[Sequence[int]], Scores]
     state = PartialState()
     rounds = range(state.process_index, state.num_processes * -(-len(todo) // state.num_processes), state.num_processes)
     mine: list[tuple[int, float, float]] = []
-    for turn in tqdm(rounds, desc="reference", disable=not progress, leave=False):
-        batch = todo[turn % len(todo)]
-        mine += zip(batch, *(values.tolist() for values in score(batch)), strict=True)
+    with shown("reference", len(rounds), "batches", metered=True) if progress else nullcontext() as bar:
+        for turn in rounds:
+            batch = todo[turn % len(todo)]
+            mine += zip(batch, *(values.tolist() for values in score(batch)), strict=True)
+            if bar:
+                bar.advance()
     everyone = sorted({index: (index, *values) for index, *values in gather_object(mine)}.values())
     return torch.tensor([row[1] for row in everyone]), torch.tensor([row[2] for row in everyone])
 
