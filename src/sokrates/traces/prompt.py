@@ -115,7 +115,7 @@ def encode_prompt(tokenizer: Tokenizer, problem: Problem, style: PromptStyle) ->
     return tokenizer.encode(text, add_special_tokens=True)
 
 
-def encode_completion(tokenizer: Tokenizer, completion: str) -> list[int]:
-    """The token ids of a completion, with the end-of-text token."""
+def encode_completion(tokenizer: Tokenizer, completion: str, *, ended: bool = True) -> list[int]:
+    """The token ids of a completion, with the end-of-text token where it `ended` and was not cut."""
     ids = tokenizer.encode(completion, add_special_tokens=False)
-    return ids if tokenizer.eos_token_id is None else [*ids, tokenizer.eos_token_id]
+    return [*ids, tokenizer.eos_token_id] if ended and tokenizer.eos_token_id is not None else ids

@@ -77,6 +77,11 @@ class Trace(msgspec.Struct, kw_only=True):
     """A hash over the kernel's version, the statement, the steps and their verdicts: see `verification.certificate`."""
 
     @property
+    def ended(self) -> bool:
+        """Whether its text came to an end, not to a limit. A trace that says nothing of it is taken to be whole."""
+        return self.finish_reason in ("", "stop")
+
+    @property
     def emitted(self) -> list[Step]:
         """The steps whose action was written to its end: without a last one that the limit of tokens cut off."""
         cut = self.finish_reason == "length" and self.steps and not self.steps[-1].option_type

@@ -23,7 +23,7 @@ def examples(traces: Iterable[Trace], tokenizer: Any, style: PromptStyle) -> Ite
         yield Example(
             id=trace.problem_id,
             prompt_ids=tuple(encode_prompt(tokenizer, trace.problem(), style)),
-            completion_ids=tuple(encode_completion(tokenizer, trace.completion)),
+            completion_ids=tuple(encode_completion(tokenizer, trace.completion, ended=trace.ended)),
         )
 
 
@@ -40,6 +40,6 @@ def pair_ids(pairs: Iterable[Pair], tokenizer: Any, style: PromptStyle) -> Itera
         yield PairIds(
             id=f"{pair.problem_id} ({pair.chosen_sample} over {pair.rejected_sample})",
             prompt_ids=tuple(encode_prompt(tokenizer, problem, style)),
-            chosen_ids=tuple(encode_completion(tokenizer, pair.chosen)),
-            rejected_ids=tuple(encode_completion(tokenizer, pair.rejected)),
+            chosen_ids=tuple(encode_completion(tokenizer, pair.chosen, ended=pair.chosen_ended)),
+            rejected_ids=tuple(encode_completion(tokenizer, pair.rejected, ended=pair.rejected_ended)),
         )

@@ -50,6 +50,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     rejected_sample: int
     chosen_score: float
     rejected_score: float
+    chosen_ended: bool = True
+    rejected_ended: bool = True
+    """Whether the text came to its end: one that a limit cut is not followed by the end-of-text token."""
     premises_fol: tuple[str, ...] = ()
     conclusion_fol: str = ""
 
@@ -214,6 +217,8 @@ def _pair(winner: Trace, loser: Trace, config: PairsConfig) -> Pair:
         rejected_sample=loser.sample,
         chosen_score=score(winner, config),
         rejected_score=score(loser, config),
+        chosen_ended=winner.ended,
+        rejected_ended=loser.ended,
         premises_fol=winner.premises_fol,
         conclusion_fol=winner.conclusion_fol,
     )

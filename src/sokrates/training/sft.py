@@ -96,11 +96,11 @@ class SFTTrainer(AdapterTrainer, trl.SFTTrainer):
         if not self.model.training:
             loss = result[0] if return_outputs else result
             tokens = (inputs["labels"][:, 1:] != -100).sum()
-            self._heldout = self._heldout + torch.stack([loss.detach().double() * tokens, tokens.double()])
+            self._heldout = self._heldout + torch.stack([loss.detach().float() * tokens, tokens.float()])
         return result
 
     def evaluation_loop(self, *args: Any, **options: Any) -> Any:
-        self._heldout = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        self._heldout = torch.zeros(2, device=self.args.device)
         output = super().evaluation_loop(*args, **options)
         loss, tokens = processes.sums(self._heldout.tolist())
         output.metrics["eval_loss"] = loss / tokens
