@@ -1,0 +1,123 @@
+"""One process watched from outside: what each of its stages took, and the most memory that was in use meanwhile.
+
+Contract: a stage ends when its file appears, the last with the process; its seconds are the clock's, from the end of
+the one before. Memory is the GPU's, whoever uses it (NVML); without one it is that of the process and its children. A
+process that fails, or is at work when the time is over, is ended with all its children. It does not know what is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from benchmarks.gpu import Meter, describe_gpu
+from benchmarks.machine import PROJECT
+from benchmarks.processes import end, end_of
+
+POLL = 0.1
+"""Seconds between two looks."""
+
+
+class Failed(Exception):
+    """A process that did not do what it was started for; its message is the end of its log."""
+
+
+class Memory:
+    """A context manager that holds the most memory in use while it is open, in GiB, and how busy the GPU was."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, on_gpu: bool) -> None:
+        self._process, self._meter, self._most = process, Meter() if on_gpu else None, 0.0
+
+    def __enter__(self) -> Memory:
+        if self._meter:
+            self._meter.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._meter:
+            self._meter.__exit__(kind, error, at)
+
+    def look(self) -> None:
+        """Take another look, where nothing else does."""
+        if self._meter is None:
+            self._most = max(self._most, resident(self._process.pid))
+
+    def figures(self) -> dict[str, Any]:
+        if self._meter is None:
+            return {"peak_memory_gib": round(self._most, 2), "gpu_utilisation": None}
+        return {"peak_memory_gib": self._meter.peak_memory, "gpu_utilisation": self._meter.utilisation}
+
+
+def resident(pid: int) -> float:
+    """GiB that a process and its children have in memory; 0 where it is gone."""
+    total = 0
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    for member in family:
+        try:
+            total += member.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / 2**30
+
+
+def watch(
+    command: Sequence[str],
+    marks: Mapping[str, Path],
+    log: Path,
+    *,
+    until: float,
+    on_stage: Callable[[str, dict[str, Any]], None],
+) -> None:
+    """Run a command; `on_stage` gets each stage's name, in the order of the marks, and its figures when it has ended.
+
+    `until`: the `time.monotonic()` at which it is ended. Errors: Failed where it fails, leaves out a stage or is ended.
+    """
+    on_gpu = describe_gpu() is not None
+    with log.open("ab") as output:
+        output.write(f"== {' '.join(command)}\n".encode())
+        output.flush()
+        began = time.monotonic()
+        process = subprocess.Popen(
+            command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=environment()
+        )
+    try:
+        for left, (name, mark) in enumerate(marks.items(), start=1 - len(marks)):
+            with Memory(process, on_gpu=on_gpu) as memory:
+                status = _wait(process, mark if left else None, memory, until)
+                ended = time.monotonic()
+            if status or not mark.exists():
+                raise Failed(f"{name}: exit status {status}\n{end_of(log)}")
+            on_stage(name, {"seconds": round(ended - began, 2), **memory.figures()})
+            began = ended
+    finally:
+        end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], mark: Path | None, memory: Memory, until: float) -> int | None:
+    """Wait for a file or for the process's end, whichever comes first; its exit status where it has ended."""
+    while mark is None or not mark.exists():
+        memory.look()
+        if (status := process.poll()) is not None:
+            return status
+        if time.monotonic() >= until:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise Failed("out of time")
+        time.sleep(POLL)
+    return None
+
+
+def environment() -> dict[str, str]:
+    """The environment in which `-m sokrates` is this project's."""
+    paths = [str(PROJECT / "src"), str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
