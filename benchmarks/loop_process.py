@@ -1,8 +1,10 @@
 """One process watched from outside: what each of its stages took, and the most memory that was in use meanwhile.
 
 Contract: a stage ends when its file appears, the last with the process; its seconds are the clock's, from the end of
-the one before. Memory is the GPU's, whoever uses it (NVML); without one it is that of the process and its children. A
-process that fails, or is at work when the time is over, is ended with all its children. It does not know what is done.
+the one before. Memory is the GPU's, whoever uses it (NVML); without one it is that of the process and its children.
+Processor time, which neighbours on the machine spoil less than the clock's, is that of the process and of the children
+that it has seen end. A process that fails, or is at work when the time is over, is ended with all its children. It does
+not know what is done.
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ class Failed(Exception):
     """A process that did not do what it was started for; its message is the end of its log."""
 
 
-class Memory:
-    """A context manager that holds the most memory in use while it is open, in GiB, and how busy the GPU was."""
+class Use:
+    """A context manager that sees what a process uses while it is open: the most memory, in GiB; the GPU; seconds of
+    the processor."""
 
     def __init__(self, process: subprocess.Popen[bytes], *, on_gpu: bool) -> None:
-        self._process, self._meter, self._most = process, Meter() if on_gpu else None, 0.0
+        self._pid, self._meter = process.pid, Meter() if on_gpu else None
+        self._most = 0.0
+        self._first = self._last = processor_seconds(process.pid)
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Use:
         if self._meter:
             self._meter.__enter__()
         return self
@@ -46,14 +51,24 @@ class Memory:
             self._meter.__exit__(kind, error, at)
 
     def look(self) -> None:
-        """Take another look, where nothing else does."""
+        """Take another look."""
+        self._last = max(self._last, processor_seconds(self._pid))
         if self._meter is None:
-            self._most = max(self._most, resident(self._process.pid))
+            self._most = max(self._most, resident(self._pid))
 
     def figures(self) -> dict[str, Any]:
-        if self._meter is None:
-            return {"peak_memory_gib": round(self._most, 2), "gpu_utilisation": None}
-        return {"peak_memory_gib": self._meter.peak_memory, "gpu_utilisation": self._meter.utilisation}
+        memory = {"peak_memory_gib": round(self._most, 2), "gpu_utilisation": None}
+        if self._meter:
+            memory = {"peak_memory_gib": self._meter.peak_memory, "gpu_utilisation": self._meter.utilisation}
+        return {"processor_seconds": round(self._last - self._first, 2), **memory}
+
+
+def processor_seconds(pid: int) -> float:
+    """Seconds of the processor that a process and its children that have ended have used; 0 where it is gone."""
+    try:
+        return sum(psutil.Process(pid).cpu_times()[:4])
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def resident(pid: int) -> float:
@@ -93,21 +108,21 @@ def watch(
         )
     try:
         for left, (name, mark) in enumerate(marks.items(), start=1 - len(marks)):
-            with Memory(process, on_gpu=on_gpu) as memory:
-                status = _wait(process, mark if left else None, memory, until)
+            with Use(process, on_gpu=on_gpu) as use:
+                status = _wait(process, mark if left else None, use, until)
                 ended = time.monotonic()
             if status or not mark.exists():
                 raise Failed(f"{name}: exit status {status}\n{end_of(log)}")
-            on_stage(name, {"seconds": round(ended - began, 2), **memory.figures()})
+            on_stage(name, {"seconds": round(ended - began, 2), **use.figures()})
             began = ended
     finally:
         end(process)
 
 
-def _wait(process: subprocess.Popen[bytes], mark: Path | None, memory: Memory, until: float) -> int | None:
+def _wait(process: subprocess.Popen[bytes], mark: Path | None, use: Use, until: float) -> int | None:
     """Wait for a file or for the process's end, whichever comes first; its exit status where it has ended."""
     while mark is None or not mark.exists():
-        memory.look()
+        use.look()
         if (status := process.poll()) is not None:
             return status
         if time.monotonic() >= until:

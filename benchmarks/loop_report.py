@@ -45,11 +45,14 @@ def summarise(folder: Path, iterations: int, planned: Sequence[Stage]) -> dict[s
 def compare(found: Sequence[dict[str, Any]], texts: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """The ways beside each other. `texts`: of each way, stage by stage, the share of texts that are our loop's."""
     totals = {way["way"]: _total(way) for way in found if "error" not in way}
+    processor = {way["way"]: _total(way, "processor_seconds") for way in found}
     rows = []
     for way in found:
         row = way | {"total_seconds": _total(way), "seconds": parts(way), "peak_memory_gib": _peaks(way)}
+        row["processor_seconds"] = processor[way["way"]]
         if way["way"] in totals and PLAIN in totals:
             row["saved"] = round(1 - totals[way["way"]] / totals[PLAIN], 4)
+            row["saved_of_processor"] = round(1 - processor[way["way"]] / processor[PLAIN], 4)
         rows.append(row | {"texts_of_our_loop": dict(texts.get(way["way"], {}))})
     whole = [row for row in rows if row["way"] in totals]
     return {
@@ -64,8 +67,8 @@ def compare(found: Sequence[dict[str, Any]], texts: Mapping[str, Mapping[str, fl
     }
 
 
-def _total(way: Mapping[str, Any]) -> float:
-    return round(sum(stage["seconds"] for stage in way["stages"]), 2)
+def _total(way: Mapping[str, Any], of: str = "seconds") -> float:
+    return round(sum(stage[of] for stage in way["stages"]), 2)
 
 
 def parts(way: Mapping[str, Any]) -> dict[str, float]:
@@ -161,7 +164,7 @@ def table(summary: Mapping[str, Any]) -> str:
     """The whole as text."""
     rows = summary["ways"]
     lines = ["seconds, from outside: what starting took (processes, imports, models, engines), and the rest by stage"]
-    head = ["", *PARTS.values(), "total", "saved"]
+    head = ["", *PARTS.values(), "total", "saved", "processor", "saved"]
     lines += _aligned([head, *([_named(row), *_seconds(row)] for row in rows)])
     lines += ["", "GiB at most in use during a stage"]
     kinds = [part for part in PARTS if part != "start"]
@@ -187,8 +190,9 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def _seconds(row: Mapping[str, Any]) -> list[str]:
-    total = f"{row['total_seconds']:.1f}"
-    return [*(f"{row['seconds'][part]:.1f}" for part in PARTS), total, _said(row.get("saved"), "{:.1%}")]
+    saved = [_said(row.get(name), "{:.1%}") for name in ("saved", "saved_of_processor")]
+    totals = [f"{row[name]:.1f}" for name in ("total_seconds", "processor_seconds")]
+    return [*(f"{row['seconds'][part]:.1f}" for part in PARTS), totals[0], saved[0], totals[1], saved[1]]
 
 
 def _work(row: Mapping[str, Any]) -> list[str]:
