@@ -72,11 +72,11 @@ def main(
         chosen = loop_ways.choose(ways, resident=bench.resident)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    target = output or RESULTS / f"loop-{'gpu' if gpu else 'cpu'}.json"
     for way in chosen:
         bench.run(way, until)
-    summary = summarise(folder, bench.config.oak_loop.num_iterations, bench.planned(folder / "ways" / "loop"))
-    target = output or RESULTS / f"loop-{'gpu' if gpu else 'cpu'}.json"
-    jsonl.write_json(target, summary)
+        bench.write(target)
+    summary = bench.write(target)
     print(table(summary))
     print(f"written: {target}; the run folders: {folder / 'ways'}")
     if find_spec("matplotlib") is None:
@@ -114,6 +114,13 @@ class Bench:
         config = self.config
         seed = config.trace_generation.seed
         return loop_ways.stages(config.oak_loop.num_iterations, folder.with_suffix(".yaml"), folder, config.model, seed)
+
+    def write(self, target: Path) -> dict[str, Any]:
+        """Put what is there together, and into a file."""
+        iterations = self.config.oak_loop.num_iterations
+        summary = summarise(self.folder, iterations, self.planned(self.folder / "ways" / "loop"))
+        jsonl.write_json(target, summary)
+        return summary
 
     def run(self, way: Way, until: float) -> None:
         """Run one way, if it is not there and the time is likely to do; write its figures as they come."""

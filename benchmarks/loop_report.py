@@ -103,7 +103,7 @@ def _by_part(whole: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _by_switch(whole: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each switch saves, of the shell loop's time; those between two ways that are there go together."""
-    totals = {row["way"]: row["total_seconds"] for row in whole}
+    by_way = {row["way"]: row for row in whole}
     engines = next((row["processes_and_engines"][1] for row in whole if row["way"] == OURS), 1)
     found, labels, first = [], [], STEPS[0][0]
     for before, after, label in STEPS:
@@ -111,12 +111,16 @@ def _by_switch(whole: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             first = before
         if engines == 1 or label != ONE_ENGINE:  # an engine that does not stay is new at each stage in any case
             labels.append(label)
-        if first in totals and after in totals:
-            saved = totals[first] - totals[after]
-            share = round(saved / totals[PLAIN], 4) if PLAIN in totals else None
-            switched = {"from": first, "to": after, "switched": "; ".join(labels)}
-            found.append(switched | {"saved_seconds": round(saved, 2), "share": share})
-        if after in totals:
+        if first in by_way and after in by_way:
+            entry: dict[str, Any] = {"from": first, "to": after, "switched": "; ".join(labels)}
+            for seconds, saved, share in (
+                ("total_seconds", "saved_seconds", "share"),
+                ("processor_seconds", "saved_processor_seconds", "share_of_processor"),
+            ):
+                entry[saved] = round(by_way[first][seconds] - by_way[after][seconds], 2)
+                entry[share] = round(entry[saved] / by_way[PLAIN][seconds], 4) if PLAIN in by_way else None
+            found.append(entry)
+        if after in by_way:
             labels = []
     return found
 
@@ -220,8 +224,12 @@ def _verdict(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"the same stage again took up to {most:.0%} longer ({name}): the machine's noise")
     if summary["by_part"]:
         lines.append("of the shell loop's time our loop saves, by part: " + _shares(summary["by_part"], "part"))
-    if summary["by_switch"]:
-        lines.append("by what was switched: " + _shares(summary["by_switch"], "switched"))
+    for entry in summary["by_switch"]:
+        shares = [_said(entry[share], "{:.1%}") for share in ("share", "share_of_processor")]
+        lines.append(
+            f"from {entry['from']} to {entry['to']} ({entry['switched']}): {entry['saved_seconds']:.1f} s less, "
+            f"{shares[0]}; of processor time {entry['saved_processor_seconds']:.1f} s, {shares[1]}"
+        )
     if summary["by_part"]:
         saved = rows[OURS]["saved"]
         lines.append(
@@ -232,9 +240,7 @@ def _verdict(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _shares(entries: Sequence[Mapping[str, Any]], key: str) -> str:
-    names = [PARTS.get(entry[key], entry[key]) for entry in entries]
-    shares = [_said(entry["share"], " ({:.1%})") for entry in entries]
-    return "; ".join(f"{n} {e['saved_seconds']:.1f} s{s}" for n, e, s in zip(names, entries, shares, strict=True))
+    return "; ".join(f"{PARTS[entry[key]]} {entry['saved_seconds']:.1f} s ({entry['share']:.1%})" for entry in entries)
 
 
 def _said(value: float | None, form: str) -> str:

@@ -573,9 +573,7 @@ def evaluate(**params: Any) -> None:
         problems = within_window(problems, asker, params["data_file"], aside)
     _report_aside(aside)
     with trace_progress("evaluate", len(problems)) as on_trace:
-        row = evaluation.evaluate(
-            problems, asker, "model", params["output"], config, on_trace=on_trace, clock=clock
-        )
+        row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace, clock=clock)
     print_table(results_table([row, *evaluation.reference_rows(problems)]))
     print_table(results_table(breakdown(row)))
 

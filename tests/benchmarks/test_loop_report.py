@@ -71,8 +71,10 @@ def test_each_switch_has_its_share_and_those_of_ways_that_are_not_there_go_toget
     ways = [way("loop", LOOP), way("shell", SHELL), way("shell-ours", OURS), way("loop-fresh", FRESH)]
     switched = {entry["to"]: (entry["from"], entry["saved_seconds"]) for entry in found(*ways)["by_switch"]}
     assert switched == {"shell-ours": ("shell", 15), "loop-fresh": ("shell-ours", 10), "loop": ("loop-fresh", 10)}
+    assert [entry["saved_processor_seconds"] for entry in found(*ways)["by_switch"]] == [30, 20, 20]
     last = found(*ways[:2])["by_switch"]
     assert [(entry["from"], entry["to"], entry["share"]) for entry in last] == [("shell", "loop", 0.35)]
+    assert last[0]["share_of_processor"] == 0.35
     assert "training" in last[0]["switched"] and last[0]["switched"].endswith("one engine for all stages")
     without = found(*ways[1:3])["by_switch"]
     assert [(entry["from"], entry["to"]) for entry in without] == [("shell", "shell-ours")]
