@@ -32,7 +32,7 @@ REMEMBERED = ("plain-copy", "ours", "plain-merge-same", "plain-merge", "stack", 
 TRAINED = ("plain-ordered", "ours", "plain-trl", "plain-merge", "stack", "cache", "sharing", "plain-copy")
 """What is measured in which part, what matters most first: time may run out."""
 ROOM = 40 * 2**30
-PAIRS = {"embedded": 64, "tiny": 64, "0.6b": 512, "8b": 128}
+PAIRS = {"embedded": 256, "tiny": 64, "0.6b": 512, "8b": 128}
 
 
 @click.command()

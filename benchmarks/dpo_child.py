@@ -21,7 +21,7 @@ from benchmarks.dpo_ways import WAYS, Way, fill, load, make_trainer
 from benchmarks.dpo_work import lengths, long_pairs, operations, preference_pairs, ready, warm
 from benchmarks.generation_child import installed
 from benchmarks.generation_shapes import SHAPES, Bench
-from benchmarks.gpu import Meter, describe_gpu, measure_rates
+from benchmarks.gpu import describe_gpu, measure_rates, meter
 from benchmarks.machine import describe
 from sokrates import jsonl, models
 from sokrates.config import DPOConfig
@@ -71,7 +71,7 @@ def measure_training(
     """One epoch: losses, speed after the first steps, memory, and the share of the machine's arithmetic in use."""
     made = load(way, bench, device, dtype)
     cuda = device.startswith("cuda")
-    with tempfile.TemporaryDirectory() as name, Meter() as meter:
+    with tempfile.TemporaryDirectory() as name, meter() as measured:
         trainer = make_trainer(way, made, models.load_tokenizer(bench.model), pairs, config, Path(name))
         if cuda:
             torch.cuda.reset_peak_memory_stats()
@@ -101,8 +101,8 @@ def measure_training(
         "pairs_per_second": round(len(pairs) / epoch, 3),
         "operations": operations(bench.architecture, pairs, way.passes, made.rank),
         "peak_memory_gib": round(peak, 3) if peak is not None else None,
-        "device_memory_gib": meter.peak_memory,
-        "gpu_utilisation": meter.utilisation,
+        "device_memory_gib": measured.peak_memory,
+        "gpu_utilisation": measured.utilisation,
         "checkpointing": bool(trainer.args.gradient_checkpointing),
         "losses": [entry["loss"] for entry in history],
         "margins": [entry["rewards/margins"] for entry in history],

@@ -161,7 +161,8 @@ def fill(trainer: Any, pairs: Sequence[PairIds], ready: Ready, folder: Path) -> 
     """Score the reference as our training does, with its kernels compiled before; seconds."""
     trainer.score(reference.batches(pairs)[-1])
     file = folder / "reference.safetensors"
-    found = reference.log_probabilities(pairs, trainer.score, ready.model.dtype, file, "benchmark")
+    model = ready.model
+    found = reference.log_probabilities(pairs, trainer.score, model.dtype, model.device.type, file, "benchmark")
     trainer.use(found)
     return found.seconds
 

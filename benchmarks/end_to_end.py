@@ -19,7 +19,7 @@ from pathlib import Path  # noqa: E402
 import click  # noqa: E402
 
 from benchmarks.generation_child import PACKAGES, installed  # noqa: E402
-from benchmarks.gpu import Meter, describe_gpu  # noqa: E402
+from benchmarks.gpu import describe_gpu, meter  # noqa: E402
 from benchmarks.machine import PROJECT, describe  # noqa: E402
 from sokrates import jsonl  # noqa: E402
 from sokrates.asking import load_asker  # noqa: E402
@@ -64,7 +64,7 @@ def main(
     with clock.part("load"):
         asker = load_asker(config.model, config)
     loading = {f"load: {part}": seconds for part, seconds in getattr(asker.engine, "seconds", {}).items()}
-    with Meter() as meter:
+    with meter() as measured:
         summary = generate_traces(asked, asker, generation, folder, config, clock=clock)
     seconds = {name: round(value, 2) for name, value in clock.seconds.items()}
     total = time.perf_counter() - BEGAN
@@ -83,8 +83,8 @@ def main(
         "tokens_per_second_after_load": summary["tokens_per_second"],
         "verification_share": summary["verification_share"],
         "prefix_cache_hit_rate": getattr(asker.engine, "cache_hit_rate", None),
-        "gpu_utilisation": meter.utilisation,
-        "peak_memory_gib": meter.peak_memory,
+        "gpu_utilisation": measured.utilisation,
+        "peak_memory_gib": measured.peak_memory,
         "summary": {key: value for key, value in summary.items() if isinstance(value, int | float)},
         "machine": describe(*installed(*PACKAGES), commit=commit) | {"gpu": describe_gpu()},
     }

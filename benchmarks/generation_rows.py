@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any, Literal
 
 from benchmarks.generation_shapes import RANK, TRACE_TOKENS, Bench, Task, random_model
-from benchmarks.gpu import Meter
+from benchmarks.gpu import meter
 from sokrates import models
 from sokrates.config import GenerationConfig, GuideName
 from sokrates.engines.engine import Completion, Engine, Request, Sampling
@@ -249,7 +249,7 @@ def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: in
     repetitions: list[dict[str, Any]] = []
     completions: list[Completion] = []
     before = _counted(engine)
-    with Meter() as meter:
+    with meter() as measured:
         for tasks in _portions(bench.tasks[WARM_UP:], problems, row.repetitions):
             began = time.perf_counter()
             new = list(engine.generate(requests(tasks), sampling))
@@ -274,8 +274,8 @@ def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: in
         "prompt_tokens": round(sum(len(c.request.prompt_ids) for c in completions) / len(completions), 1),
         "shared_tokens": bench.shared,
         "repetitions": repetitions,
-        "peak_memory_gib": meter.peak_memory,
-        "gpu_utilisation": meter.utilisation,
+        "peak_memory_gib": measured.peak_memory,
+        "gpu_utilisation": measured.utilisation,
         "prefix_cache_was_emptied": forgotten,
         "prefix_cache_hit_rate": round(cached / prompt_tokens, 4) if prompt_tokens else None,
         "start_seconds": {**engines.seconds, "first_batch": round(warm_up, 2)},

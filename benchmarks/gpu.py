@@ -1,99 +1,39 @@
-"""What a GPU does while something runs on it, and what it can do at best.
+"""What a GPU is, what it does while a benchmark runs on it, and what it can do at best.
 
-Contract: utilisation and memory come from the driver (NVML), for the whole device and whichever process works on it;
-without a GPU, memory is the process's own and utilisation is None. Nothing here changes a setting of the device.
+Contract: what it is and does is asked of the driver, as `sokrates.gpu` does. Nothing here changes a setting of the
+device.
 """
 
 from __future__ import annotations
 
-import resource
-import threading
 import time
 from collections.abc import Callable
-from statistics import mean, median
-from types import TracebackType
+from statistics import median
 from typing import Any
 
 from benchmarks.roofline import Rates
+from sokrates import gpu
 
 INTERVAL = 0.1
 """Seconds between two looks."""
 
 
-class Meter:
-    """A context manager that looks at the first GPU ten times a second.
-
-    `utilisation`: mean share of the time in which some kernel ran, None without NVML. `peak_memory`: GiB.
-    """
-
-    def __init__(self) -> None:
-        self.utilisation: float | None = None
-        self.peak_memory = 0.0
-        self._shares: list[float] = []
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._look = _nvml()
-
-    def __enter__(self) -> Meter:
-        if self._look:
-            self._thread = threading.Thread(target=self._watch, args=(self._look,), daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._thread:
-            self._ended.set()
-            self._thread.join()
-            self.utilisation = round(mean(self._shares), 3) if self._shares else None
-        else:
-            self.peak_memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
-
-    def _watch(self, look: Callable[[], tuple[float, float]]) -> None:
-        while not self._ended.wait(INTERVAL):
-            share, memory = look()
-            self._shares.append(share)
-            self.peak_memory = max(self.peak_memory, round(memory, 2))
-
-
-def _nvml() -> Callable[[], tuple[float, float]] | None:
-    """A function that gives (utilisation, GiB in use) of the first GPU; None where there is no NVML or no GPU."""
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-        device = pynvml.nvmlDeviceGetHandleByIndex(0)
-    except pynvml.NVMLError:
-        return None
-
-    def look() -> tuple[float, float]:
-        share = pynvml.nvmlDeviceGetUtilizationRates(device).gpu / 100
-        return share, pynvml.nvmlDeviceGetMemoryInfo(device).used / 2**30
-
-    return look
+def meter() -> gpu.Meter:
+    """A meter that looks ten times a second."""
+    return gpu.Meter(INTERVAL)
 
 
 def describe_gpu() -> dict[str, Any] | None:
-    """The first GPU's name, memory and driver; None without one."""
-    try:
-        import pynvml
-    except ImportError:
+    """The name, memory and driver of the first GPU that can be used; None without one."""
+    found = gpu.gpus()
+    if found is None:
         return None
-    try:
-        pynvml.nvmlInit()
-        device = pynvml.nvmlDeviceGetHandleByIndex(0)
-        return {
-            "name": _text(pynvml.nvmlDeviceGetName(device)),
-            "memory_gib": round(pynvml.nvmlDeviceGetMemoryInfo(device).total / 2**30, 1),
-            "driver": _text(pynvml.nvmlSystemGetDriverVersion()),
-        }
-    except pynvml.NVMLError:
-        return None
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    device = found.handles[0]
+    return {
+        "name": gpu.text(found.nvml.nvmlDeviceGetName(device)),
+        "memory_gib": round(found.nvml.nvmlDeviceGetMemoryInfo(device).total / 2**30, 1),
+        "driver": gpu.text(found.nvml.nvmlSystemGetDriverVersion()),
+    }
 
 
 def measure_rates(device: str, dtype: str) -> Rates:

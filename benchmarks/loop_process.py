@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.gpu import Meter, describe_gpu
+from benchmarks.gpu import describe_gpu, meter
 from benchmarks.machine import PROJECT
 from benchmarks.processes import end, end_of
 
@@ -37,7 +37,7 @@ class Use:
     the processor."""
 
     def __init__(self, process: subprocess.Popen[bytes], *, on_gpu: bool) -> None:
-        self._pid, self._meter = process.pid, Meter() if on_gpu else None
+        self._pid, self._meter = process.pid, meter() if on_gpu else None
         self._most = 0.0
         self._first = self._last = processor_seconds(process.pid)
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.loop_ways import ACCUMULATION, BATCH, EVALUATION, GOLD, TRAIN, Stage
-from sokrates import jsonl, models
+from sokrates import jsonl, models, timings
 from sokrates.asking import Askers
 from sokrates.config import Config
-from sokrates.report.folder import TIMINGS
 from sokrates.run import Run
 from sokrates.traces.trace import Trace
 from sokrates.verification.files import TRACES
@@ -58,8 +57,9 @@ def own_seconds(folder: Path, stage: Stage) -> float | None:
     None for a stage that does not say; one that comes first in a loop says it when the next has begun.
     """
     beside = (folder / stage.mark).parent
-    if stage.mark == GOLD and (folder / TIMINGS).is_file():
-        return jsonl.read_json(folder / TIMINGS)["data"]
+    if stage.mark == GOLD:
+        data = timings.read(folder).get("data")
+        return data.seconds if data else None
     if stage.kind in ("evaluate", "generate"):
         seconds = jsonl.read_json(beside / "summary.json")["seconds"]
         return sum(seconds.values()) - seconds.get("load", 0.0)

@@ -17,7 +17,8 @@ from sokrates.config import PairsConfig
 from sokrates.evaluation import reference_rows
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
-from sokrates.report.folder import DIFFERENCES, EVALUATION, PAIRS, PAIRS_SUMMARY, REFERENCES, RESULTS, TIMINGS
+from sokrates.report.folder import DIFFERENCES, EVALUATION, PAIRS, PAIRS_SUMMARY, REFERENCES, RESULTS
+from sokrates.timings import TIMINGS
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.sloppy import sloppy_outline

@@ -74,6 +74,13 @@ class TestLoad:
         assert demo.oak_loop.output == "outputs/demo"
         assert demo.data.eval_problems >= 200 and demo.model == "embedded"
 
+    def test_further_sets_have_names_of_their_own(self):
+        assert "a set is known by its file's name" in refusal(
+            None, "evaluation.transfer_files=[a/dev.jsonl, b/dev.jsonl]"
+        )
+        files = load(None, ["evaluation.transfer_files=[a/dev.jsonl, a/test.jsonl]"]).evaluation.transfer_files
+        assert files == ["a/dev.jsonl", "a/test.jsonl"]
+
     def test_overrides_go_over_the_file_and_the_last_one_counts(self, written):
         path = written("dpo:\n  beta: 0.3\n  batch_size: 4\n")
         run = load(path, ["dpo.beta=0.4", "dpo.beta=0.5"])

@@ -200,3 +200,27 @@ def test_the_style_beside_an_adapter_goes_before_that_of_its_base(base, adapter,
     assert models.style(paths, Kept("default")) == Kept("base")
     (adapter / "style").write_text("adapter")
     assert models.style(paths, Kept("default")) == Kept("adapter")
+
+
+def test_parameters_without_loading_anything(tmp_path, monkeypatch):
+    assert models.parameters("embedded") == 4_677_440
+    folder = tiny.build(tmp_path / "model")
+    model = models.load_model(str(folder))
+    assert models.parameters(str(folder)) == sum(parameter.numel() for parameter in model.parameters())
+    assert models.parameters("someone/not-here") is None
+    (folder / "model.safetensors").write_bytes(b"\x10")
+    with pytest.raises(SokratesError, match=r"model\.safetensors: not a safetensors file"):
+        models.parameters(str(folder))
+
+
+def test_parameters_of_a_hub_model_by_its_cached_configuration(tmp_path, monkeypatch):
+    shape = {"hidden_size": 4096, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128}
+    shape |= {"intermediate_size": 12288, "vocab_size": 151936, "num_hidden_layers": 36}
+    file = tmp_path / "config.json"
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda name, path: str(file))
+    file.write_text(json.dumps(shape))
+    assert models.parameters("Qwen/Qwen3-8B") == 8_190_427_136
+    file.write_text(json.dumps(shape | {"num_experts": 8}))
+    assert models.parameters("Qwen/Qwen3-8B") is None
+    file.write_text(json.dumps({"n_embd": 768}))
+    assert models.parameters("gpt2") is None

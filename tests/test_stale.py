@@ -10,8 +10,12 @@ PARTS = (
     *("data", "sft", "sft+", "rft", "label", "actions"),
     *("iter1/traces", "iter1/adapter", "iter2/traces", "iter2/adapter"),
     *("evaluation/base", "evaluation/sft", "evaluation/iter2", "evaluation/vote", "evaluation/example"),
+    *("transfer/folio/evaluation/base", "transfer/folio/evaluation/iter2"),
 )
-LATER = {"iter1/adapter", "iter2/traces", "iter2/adapter", "evaluation/iter2", "sft+", "rft", "label"}
+LATER = {
+    *("iter1/adapter", "iter2/traces", "iter2/adapter", "evaluation/iter2", "sft+", "rft", "label"),
+    "transfer/folio/evaluation/iter2",
+}
 TUNED = LATER | {"sft", "actions", "iter1/traces", "evaluation/sft", "evaluation/vote"}
 
 
@@ -25,7 +29,9 @@ TUNED = LATER | {"sft", "actions", "iter1/traces", "evaluation/sft", "evaluation
         ("trace_generation.max_steps", {*PARTS} - {"data"}),
         ("preference_pairs.signal", LATER),
         ("dpo.beta", LATER),
-        ("evaluation.temperature", {part for part in PARTS if part.startswith("evaluation")}),
+        ("evaluation.temperature", {part for part in PARTS if "evaluation/" in part}),
+        ("evaluation.transfer_files", set()),
+        ("evaluation.transfer_problems", {part for part in PARTS if part.startswith("transfer")}),
         ("evaluation.bootstrap_samples", set()),
         ("oak_loop.num_iterations", set()),
         ("oak_loop.baselines", set()),

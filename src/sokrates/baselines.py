@@ -1,17 +1,18 @@
 """What the loop's gain is to be compared with: further rows of the same run, on the same unseen problems.
 
-Contract: a baseline begins where the loop began, with SFT's adapter, or looks at an adapter of the loop in another way;
-it changes nothing that the loop made.
+Contract: told as the loop is (`story`). A baseline begins where the loop began, with SFT's adapter, or looks at an
+adapter of the loop in another way; it changes nothing that the loop made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sokrates.config import BaselineName, Signal
 from sokrates.problems import Problem
-from sokrates.run import Run, Splits
+from sokrates.story import Stages
 from sokrates.traces.building import build_trace
 from sokrates.traces.text import render
 from sokrates.traces.trace import Trace
@@ -20,68 +21,66 @@ from sokrates.training.stages import fitting
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What a loop has made: SFT's adapter, its own last one, and the optimizer steps of DPO between them."""
+    """What a loop had and made: the problems of its iterations, gold traces, SFT's adapter, its own last one, and the
+    optimizer steps of DPO between them."""
 
-    splits: Splits
-    gold: list[Trace]
+    iterations: Sequence[Sequence[Problem]]
+    gold: Sequence[Trace]
     start: str
     last: str
     steps: int
 
-    @property
-    def unseen(self) -> list[Problem]:
-        """The problems that every row is about."""
-        return self.splits.evaluation
+
+Baseline = Callable[[Stages, Loop], None]
 
 
-Baseline = Callable[[Run, Loop], None]
-
-
-def _sft_plus(this: Run, loop: Loop) -> None:
+def _sft_plus(this: Stages, loop: Loop) -> None:
     """SFT's adapter trained on for as many steps as DPO took, on gold traces: is it only the extra training?"""
     adapter = this.sft("sft+", loop.gold, loop.start, max_steps=max(1, loop.steps))
-    this.evaluate("sft+", adapter, loop.unseen)
+    this.evaluate("sft+", adapter)
 
 
-def _rft(this: Run, loop: Loop) -> None:
+def _rft(this: Stages, loop: Loop) -> None:
     """SFT on the verified samples in place of DPO, in as many iterations and steps (rejection fine-tuning)."""
-    model, rounds = loop.start, len(loop.splits.iterations)
-    for index, problems in enumerate(loop.splits.iterations, start=1):
+    model, rounds = loop.start, len(loop.iterations)
+    for index, problems in enumerate(loop.iterations, start=1):
         name = f"rft/iter{index}"
         # The first round samples from the same adapter as DPO's first: those traces are there already.
         traces = this.sample("iter1" if index == 1 else name, model, problems, index)
-        best = _best(fitting(traces, this.config.sft.max_length))
+        best = this.picked(partial(_best, max_length=this.config.sft.max_length), traces)
         if best:
             model = this.sft(f"{name}/adapter", best, model, max_steps=max(1, loop.steps // rounds))
-    this.evaluate("rft", model, loop.unseen)
+    this.evaluate("rft", model)
 
 
-def _best(traces: Sequence[Trace]) -> list[Trace]:
-    """The fully valid traces, one of each text."""
-    kept = {(trace.problem_id, trace.completion): trace for trace in traces if trace.all_steps_valid}
+def _best(traces: Sequence[Trace], max_length: int) -> list[Trace]:
+    """The fully valid traces that training can read whole, one of each text."""
+    valid = [trace for trace in fitting(traces, max_length) if trace.all_steps_valid]
+    kept = {(trace.problem_id, trace.completion): trace for trace in valid}
     return list(kept.values())
 
 
 def _other_signal(signal: Signal) -> Baseline:
     """The loop again from SFT's adapter, its pairs made by another signal."""
 
-    def baseline(this: Run, loop: Loop) -> None:
+    def baseline(this: Stages, loop: Loop) -> None:
         model = loop.start
-        for index, problems in enumerate(loop.splits.iterations, start=1):
+        for index, problems in enumerate(loop.iterations, start=1):
             name = f"{signal}/iter{index}"
             traces = this.sample("iter1" if index == 1 else name, model, problems, index)  # as above
             trained = this.dpo(name, traces, model, signal)
             if trained is None:
                 break
             model, _ = trained
-        this.evaluate(signal, model, loop.unseen)
+        this.evaluate(signal, model)
 
     return baseline
 
 
-def _actions(this: Run, loop: Loop) -> None:
+def _actions(this: Stages, loop: Loop) -> None:
     """SFT on gold traces without their thoughts: what the words are good for. None of its steps states a claim."""
-    this.evaluate("actions", this.sft("actions", [_bare(trace) for trace in loop.gold], this.config.model), loop.unseen)
+    bare = this.picked(lambda traces: [_bare(trace) for trace in traces], loop.gold)
+    this.evaluate("actions", this.sft("actions", bare, this.config.model))
 
 
 def _bare(trace: Trace) -> Trace:
@@ -90,19 +89,19 @@ def _bare(trace: Trace) -> Trace:
     return build_trace(trace.problem(), bare)
 
 
-def _example(this: Run, loop: Loop) -> None:
+def _example(this: Stages, loop: Loop) -> None:
     """The base model, shown a worked example."""
-    this.evaluate("example", this.config.model, loop.unseen, example=True)
+    this.evaluate("example", this.config.model, example=True)
 
 
-def _vote(this: Run, loop: Loop) -> None:
+def _vote(this: Stages, loop: Loop) -> None:
     """SFT's adapter, several samples a problem: what more computation at test time gives in place of training."""
-    this.evaluate("vote", loop.start, loop.unseen, votes=this.config.oak_loop.votes)
+    this.evaluate("vote", loop.start, votes=this.config.oak_loop.votes)
 
 
-def _guided(this: Run, loop: Loop) -> None:
+def _guided(this: Stages, loop: Loop) -> None:
     """The last adapter, allowed only actions that are valid."""
-    this.evaluate("guided", loop.last, loop.unseen, guide="solver")
+    this.evaluate("guided", loop.last, guide="solver")
 
 
 BASELINES: dict[BaselineName, Baseline] = {

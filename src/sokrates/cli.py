@@ -33,6 +33,7 @@ from sokrates.config import (
     load,
 )
 from sokrates.console import Listing, print_table, progress, say, trace_progress
+from sokrates.disk import explain
 from sokrates.errors import SokratesError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Program(click.Group):
             return super().invoke(ctx)
         except (SokratesError, OSError) as error:
             who = f"process {ranks.rank()} of {ranks.count()}: " if ranks.count() > 1 else ""
-            raise Mendable(f"{who}{error}") from None
+            raise Mendable(f"{who}{explain(error) if isinstance(error, OSError) else error}") from None
         except KeyboardInterrupt:
             say("interrupted; the same command goes on where it stopped")
             raise SystemExit(130) from None
@@ -75,10 +76,13 @@ class Mendable(click.ClickException):
     exit_code = 2
 
 
+_DRY_RUN = "Print the resolved configuration (loop and demo: and what they would do, as news) and stop."
+
+
 def configured(command: Command) -> Command:
     """The options that every configured command has: a file, dotted overrides, and a dry run."""
     command = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(command)
-    command = click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")(command)
+    command = click.option("--dry-run", is_flag=True, help=_DRY_RUN)(command)
     return click.option("--config", "config_file", type=_FILE, help="YAML file under the options.")(command)
 
 
@@ -103,13 +107,17 @@ def _tracking(track: Sequence[str]) -> list[str]:
 
 def resolve(params: dict[str, Any], *sections: str) -> Config:
     """The configuration: file, then overrides, then the options that were given. Ends the program on a dry run."""
-    options_given = [override for section in sections for override in given(section, params)]
-    options_given += _tracking(params.get("track", ()))
-    config = load(params["config_file"], [*params["overrides"], *options_given])
+    config = _resolved(params, *sections)
     if params["dry_run"]:
         click.echo(dump(config), nl=False)
         raise SystemExit(0)
     return config
+
+
+def _resolved(params: dict[str, Any], *sections: str) -> Config:
+    options_given = [override for section in sections for override in given(section, params)]
+    options_given += _tracking(params.get("track", ()))
+    return load(params["config_file"], [*params["overrides"], *options_given])
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -150,7 +158,7 @@ def data() -> None:
 @click.option("--hops", nargs=2, type=int, default=(1, 5), show_default=True, help="Fewest and most hops.")
 @click.option("--num-problems", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
-@options(DataConfig, "entities", "distractors", "label_mix")
+@options(DataConfig, "entities", "distractors", "second_facts", "label_mix")
 @click.option("--output", type=_FILE, required=True, help="JSON lines.")
 def data_generate(
     hops: tuple[int, int],
@@ -158,6 +166,7 @@ def data_generate(
     seed: int,
     entities: int | None,
     distractors: float | None,
+    second_facts: float | None,
     label_mix: tuple[float, float, float] | None,
     output: Path,
 ) -> None:
@@ -169,7 +178,7 @@ def data_generate(
     from sokrates import jsonl
     from sokrates.problems.generator import GeneratorSettings, generate
 
-    chosen = {"entities": entities, "distractors": distractors, "mix": label_mix}
+    chosen = {"entities": entities, "distractors": distractors, "second_facts": second_facts, "mix": label_mix}
     settings = GeneratorSettings(*hops, **{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     with progress("problems", num_problems, "problems") as advance:
         written = jsonl.write(output, _watched(generate(num_problems, settings, seed), advance))
@@ -203,21 +212,35 @@ def data_import(format_: Any, input_: Path, output: Path, skip_bad: bool) -> Non
 @click.argument("problems", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines of verified traces.")
 @options(GenerationConfig, "max_steps")
+@options(DataConfig, "wander", "seed")
 @uses_workers
 @skips_bad
-def optionize(problems: Path, output: Path, max_steps: int | None, workers: int | None, skip_bad: bool) -> None:
+def optionize(
+    problems: Path,
+    output: Path,
+    max_steps: int | None,
+    wander: float | None,
+    seed: int | None,
+    workers: int | None,
+    skip_bad: bool,
+) -> None:
     """Write gold traces: the shortest proof found of each problem, verified; problems without one are listed beside.
 
-    Exit status 0 also where problems stay unsolved: that is a result; 2 for broken input.
+    With --wander, a share of them takes valid steps that the proof does not need: a small model learns to search from
+    these, and from shortest proofs to guess where to start. Exit status 0 also where problems stay unsolved: that is a
+    result; 2 for broken input.
 
     \b
     sokrates optionize problems.jsonl --output gold.jsonl
+    sokrates optionize problems.jsonl --output gold.jsonl --wander 0.5
     """
     from sokrates import jsonl
     from sokrates.problems.readers import read_problems
+    from sokrates.verification.looking import look_around
     from sokrates.verification.validate import Coverage, validated
 
     aside = _aside(output, skip_bad)
+    data = DataConfig()
     limit = max_steps or GenerationConfig().max_steps
     coverage = Coverage()
     unsolved: list[dict[str, str]] = []
@@ -242,7 +265,8 @@ def optionize(problems: Path, output: Path, max_steps: int | None, workers: int 
                 if done.gold:
                     yield done.gold
 
-        jsonl.write(output, gold_traces())
+        share, chosen = wander or data.wander, data.seed if seed is None else seed
+        jsonl.write(output, look_around(gold_traces(), share, chosen, max_steps=limit))
     listing.close()
     if unsolved:
         listed = output.with_name(f"{output.stem}.unsolved.jsonl")
@@ -597,6 +621,25 @@ def report(run: Path, output: Path | None) -> None:
 
 
 @main.command()
+@click.argument("runs", type=_FOLDER, nargs=-1, required=True)
+@click.option("--output", type=_FILE, help="The figures as JSON.")
+def compare(runs: tuple[Path, ...], output: Path | None) -> None:
+    """Take several runs of one configuration with different seeds together: Markdown tables of means and intervals.
+
+    \b
+    sokrates compare outputs/experiment-42 outputs/experiment-43 > results.md
+    """
+    from sokrates import jsonl
+    from sokrates.compare import compare as compared
+    from sokrates.compare import comparison_markdown
+
+    found = compared(runs)
+    if output:
+        jsonl.write_json(output, found)
+    click.echo(comparison_markdown(found, len(runs)), nl=False)
+
+
+@main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[STAGE] PROBLEM_ID")
 @click.option("--sample", type=click.IntRange(min=0), help="Which of its samples.  [default: the first]")
@@ -640,7 +683,7 @@ def loop(redo: bool, **params: Any) -> None:
     \b
     sokrates loop --config configs/training.yaml --output outputs/oak oak_loop.num_iterations=3
     """
-    _run_loop(resolve(params, "", "oak_loop"), redo)
+    _run_loop(_resolved(params, "", "oak_loop"), redo, params["dry_run"])
 
 
 @main.command()
@@ -655,7 +698,7 @@ def demo(redo: bool, **params: Any) -> None:
     sokrates demo oak_loop.num_iterations=3 data.loop_problems=400
     """
     params["config_file"] = params["config_file"] or _demo_config()
-    _run_loop(resolve(params, "oak_loop"), redo)
+    _run_loop(_resolved(params, "oak_loop"), redo, params["dry_run"])
 
 
 @main.command()
@@ -695,7 +738,11 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _run_loop(config: Config, redo: bool) -> None:
+def _run_loop(config: Config, redo: bool, dry_run: bool) -> None:
+    if dry_run:
+        click.echo(dump(config), nl=False)
+        _print_plan(config)
+        return
     from transformers.utils.logging import disable_progress_bar
 
     from sokrates.oak import run
@@ -706,9 +753,23 @@ def _run_loop(config: Config, redo: bool) -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")
     results = run(config, lambda changes, parts: redo or _agreed(changes, parts))
-    print_table(results_table([*results.rows, *results.references]))
-    print_table(differences_table(results.differences))
+    for name, found in {"": results, **results.transfer}.items():
+        if name:
+            click.echo(f"{name}\n")
+        print_table(results_table([*found.rows, *found.references]))
+        print_table(differences_table(found.differences))
     say(f"run folder: {config.oak_loop.output}; report.html in it shows every trace")
+
+
+def _print_plan(config: Config) -> None:
+    """What the loop would do, as news: standard output is the configuration's alone, to be piped."""
+    from sokrates.oak import plan
+    from sokrates.report.planned import notes, planned_table
+
+    planned = plan(config)
+    print_table(planned_table(planned.stages), as_news=True)
+    for line in (*planned.remarks(), *notes(planned.stages)):
+        say(line)
 
 
 def _agreed(changes: Sequence[str], parts: Sequence[Path]) -> bool:

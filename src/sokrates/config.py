@@ -96,6 +96,19 @@ class DataConfig(Section):
     distractors: float = Field(
         default=1.0, ge=0, le=3, description="Rules that no proof needs: 1 is light, 2 about as many as PrOntoQA has."
     )
+    second_facts: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of generated problems that say a second fact of their subject, which no proof needs, as "
+        "PrOntoQA's do.",
+    )
+    wander: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the gold traces that look around: with valid steps that the proof does not need.",
+    )
     label_mix: list[float] = Field(
         default=[1.0, 1.0, 1.0],
         min_length=3,
@@ -298,10 +311,22 @@ class EvaluationConfig(Section):
 
     problems: int = Field(default=0, ge=0, description="Problems to take from the file; 0 takes all.")
     temperature: float = Field(default=0.0, ge=0, le=10, description="Sampling temperature; 0 is greedy.")
+    transfer_files: list[str] = Field(
+        default=[], description="Further sets of problems, each a file, on which a loop evaluates every stage too."
+    )
+    transfer_problems: int = Field(default=0, ge=0, description="Problems to take from each of these; 0 takes all.")
     bootstrap_samples: int = Field(default=2000, ge=100, description="Resamples behind the interval of a difference.")
     seed: int = Field(
         default=42, ge=0, le=LARGEST_SEED, description="Seed of the bootstrap and of which problems are taken."
     )
+
+    @field_validator("transfer_files")
+    @classmethod
+    def _named_apart(cls, files: list[str]) -> list[str]:
+        names = [Path(file).stem for file in files]
+        if len(set(names)) < len(names):
+            raise ValueError("should be files of different names, for a set is known by its file's name")
+        return files
 
 
 class LoopConfig(Section):
@@ -345,8 +370,14 @@ class PretrainConfig(Section):
     vocab_size: int = Field(default=1024, ge=512, description="Most entries of the tokenizer, all bytes among them.")
     hops_min: int = Field(default=1, ge=1, le=10, description="Fewest rule applications in a proof.")
     hops_max: int = Field(default=5, ge=1, le=10, description="Most rule applications in a proof.")
+    second_facts: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the problems with a second fact of their subject."
+    )
     noise: float = Field(default=0.3, ge=0, le=1, description="Share of the traces that are made unsound on purpose.")
     noise_per_step: float = Field(default=0.3, ge=0, le=1, description="Share of the steps broken in such a trace.")
+    wander: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the traces that take steps which the proof does not need."
+    )
     repeats: int = Field(default=4, ge=1, description="Times that each document is read.")
     steps: int = Field(default=100_000, ge=1, description="Optimizer steps.")
     seconds: float = Field(default=525, gt=0, description="Time limit; training ends at the sooner of the two.")

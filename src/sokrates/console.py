@@ -10,14 +10,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sokrates import ranks
 
 if TYPE_CHECKING:
-    from sokrates.traces.trace import Trace
+    from sokrates.bar import Bar, Facts
 
 Advance = Callable[..., None]
+
+
+class Verified(Protocol):
+    """What is counted of a verified trace while traces come."""
+
+    correct: bool
+    all_steps_valid: bool | None
+    completion_tokens: int
 
 
 def say(text: str) -> None:
@@ -46,61 +54,71 @@ class Listing:
 
 
 @contextmanager
-def progress(label: str, total: int | None, unit: str) -> Iterator[Advance]:
-    """A progress bar with rate and time left; the block gets a function that advances it by one.
+def bar(
+    label: str, total: int | None, unit: str, facts: Facts = tuple, *, told: Facts | None = None, metered: bool = False
+) -> Iterator[Bar]:
+    """A progress bar (`bar.shown`), and at its end a line of news with the `facts`, or those that are `told` there."""
+    from sokrates.bar import shown
 
-    The function takes an optional `note` that is shown behind the bar.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[rate]}} {unit}/s"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    started, count = time.monotonic(), 0
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total, rate="-", note="")
-
-        def advance(*_: Any, note: str = "") -> None:
-            nonlocal count
-            count += 1
-            rate = count / max(time.monotonic() - started, 1e-9)
-            bar.update(task, advance=1, rate=f"{rate:.1f}", note=note)
-
-        yield advance
-    elapsed = time.monotonic() - started
-    say(f"{label}: {count} {unit} in {elapsed:.1f} s ({count / max(elapsed, 1e-9):.1f} {unit}/s)")
+    started = time.monotonic()
+    with shown(label, total, unit, facts, metered=metered) as drawn:
+        yield drawn
+    elapsed, count = time.monotonic() - started, int(drawn.rate.total)
+    if total and not count:
+        say(f"{label}: nothing was left to do")
+        return
+    line = f"{label}: {count} {unit} in {elapsed:.1f} s ({count / max(elapsed, 1e-9):.1f} {unit}/s)"
+    say(", ".join([line, *(told or facts)()]))
 
 
 @contextmanager
-def trace_progress(label: str, total: int) -> Iterator[Callable[[Trace], None]]:
-    """A progress bar over traces that shows the running accuracy and sound validity."""
-    with progress(label, total, "traces") as advance:
-        seen = correct = valid = tokens = 0
-        started = time.monotonic()
+def progress(label: str, total: int | None, unit: str) -> Iterator[Advance]:
+    """A progress bar with time left and rate; the block gets a function that advances it by one.
 
-        def on_trace(trace: Trace) -> None:
-            nonlocal seen, correct, valid, tokens
+    The function takes an optional `note` that is shown beside the bar.
+    """
+    noted = ""
+    with bar(label, total, unit, lambda: [noted] if noted else [], told=tuple) as drawn:
+
+        def advance(*_: Any, note: str = "") -> None:
+            nonlocal noted
+            noted = note
+            drawn.advance()
+
+        yield advance
+
+
+@contextmanager
+def trace_progress(label: str, total: int) -> Iterator[Callable[[Verified], None]]:
+    """A progress bar over traces that shows the running accuracy and sound validity, tokens a second, and the GPU."""
+    from sokrates.bar import Rate
+
+    seen = correct = valid = 0
+    tokens = Rate()
+
+    def facts(rate: Callable[[], float] = tokens.now) -> list[str]:
+        if not seen:
+            return []
+        return [f"right {correct / seen:.0%}", f"proved {valid / seen:.0%}", f"{rate():,.0f} tokens/s"]
+
+    with bar(label, total, "traces", facts, told=lambda: facts(tokens.overall), metered=True) as drawn:
+
+        def on_trace(trace: Verified) -> None:
+            nonlocal seen, correct, valid
             seen, correct, valid = seen + 1, correct + trace.correct, valid + bool(trace.all_steps_valid)
-            tokens += trace.completion_tokens
-            rate = tokens / max(time.monotonic() - started, 1e-9)
-            advance(note=f"{rate:,.0f} tokens/s, right {correct / seen:.0%}, proved {valid / seen:.0%}")
+            tokens.add(trace.completion_tokens)
+            drawn.advance()
 
         yield on_trace
 
 
-def print_table(table: Any) -> None:
-    """A rich table on standard output, wide enough for its columns when the output is a file or a pipe."""
+def print_table(table: Any, *, as_news: bool = False) -> None:
+    """A rich table on standard output, or `as_news` on standard error, wide enough for its columns when that is a file
+    or a pipe."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=as_news)
     if not console.is_terminal:
-        console = Console(width=120)
+        console = Console(stderr=as_news, width=120)
     console.print(table)
     console.print()

@@ -18,6 +18,7 @@ import msgspec
 from sokrates import jsonl, stage
 from sokrates.clock import Clock
 from sokrates.config import Config, GenerationConfig
+from sokrates.disk import Writing
 from sokrates.engines.engine import Completion, Engine, Pipeline, Request, Sampling
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.logic.language import ENGLISH, FORMULAS
@@ -100,7 +101,7 @@ def generate_traces(
     requests = list(_requests(problems, asker, generation, {(t.problem_id, t.sample) for t in traces}))
     with jsonl.partial_path(journal).open("ab") as file, clock.part("generate"):
         for trace in _sampled(requests, asker, generation, clock):
-            with clock.part("write", of="generate"):
+            with clock.part("write", of="generate"), Writing(journal):
                 file.write(msgspec.json.encode(trace) + b"\n")
                 file.flush()
             traces.append(trace)
@@ -130,7 +131,7 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
     kept = []
     window = asker.start().window
     for problem in problems:
-        length = len(encode_prompt(asker.tokenizer, problem, asker.style))
+        length = prompt_length(problem, asker)
         if length < window:
             kept.append(problem)
             continue
@@ -138,6 +139,11 @@ def within_window(problems: Sequence[Problem], asker: Asker, path: Path, set_asi
         bad = BadRecord(message, path=str(path), line=0, problem_id=problem.problem_id)
         set_aside.add(bad, msgspec.json.encode(problem).decode())
     return kept
+
+
+def prompt_length(problem: Problem, asker: Asker) -> int:
+    """The tokens of a problem's prompt."""
+    return len(encode_prompt(asker.tokenizer, problem, asker.style))
 
 
 def _settings(problems: Sequence[Problem], asker: Asker, generation: GenerationConfig) -> dict[str, Any]:

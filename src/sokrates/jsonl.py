@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
+from sokrates.disk import Writing
 from sokrates.errors import BadRecord, SokratesError
 
 T = TypeVar("T")
@@ -41,8 +42,9 @@ class SetAside:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = partial_path(self.path).open("wb")
         entry = {"line": error.line, "problem_id": error.problem_id, "error": error.message, "record": raw}
-        self._file.write(encode(entry))
-        self._file.flush()
+        with Writing(self.path):
+            self._file.write(encode(entry))
+            self._file.flush()
         self.count += 1
 
     @property
@@ -127,14 +129,21 @@ def problem_id(line: bytes) -> str | None:
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only when the block ends without an error."""
+    """A binary file that appears under `path` only when the block ends without an error.
+
+    Where the disk refuses it, what was written of it gives its room back.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(target)
-    with partial.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with Writing(target), partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     os.replace(partial, target)
 
 
@@ -192,5 +201,10 @@ def read_json(path: str | Path, kind: type[T] | None = None) -> Any:
         raise SokratesError(f"{source}: no such file")
     try:
         return msgspec.json.decode(source.read_bytes(), type=kind if kind is not None else Any)
+    except msgspec.ValidationError as error:
+        raise SokratesError(
+            f"{source}: not what this version of the program writes there: {error}. "
+            "Move it away, or give another --output"
+        ) from None
     except UNDECODABLE as error:
         raise SokratesError(f"{source}: {error}") from None

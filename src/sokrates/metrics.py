@@ -201,6 +201,13 @@ class _Clusters:
         return clustered_rate(self.totals(part), self.totals(whole))
 
 
+def counts(traces: Sequence[Trace], metric: str) -> dict[str, tuple[float, float]]:
+    """By problem: what a rate (a name in Row) counts in its traces, and out of how many."""
+    clusters = _Clusters(traces)
+    parts, wholes = (clusters.totals(count) for count in _RATES[metric])
+    return dict(zip(clusters.problem_ids, zip(parts.tolist(), wholes.tolist(), strict=True), strict=True))
+
+
 def _checked(stage: str, traces: Iterable[Trace]) -> list[Trace]:
     checked: dict[tuple[str, int], Trace] = {}
     for trace in traces:

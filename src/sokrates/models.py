@@ -7,6 +7,8 @@ from safetensors only and code that comes with a model is never run. Models are 
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,6 +145,44 @@ def window(model: Any) -> int:
     if size is None:
         raise SokratesError(f"a {config.model_type} model does not say its window; expected max_position_embeddings")
     return size
+
+
+def parameters(name: str) -> int | None:
+    """How many parameters a model has, for an adapter its base: by the headers of its safetensors, or of a hub model by
+    the configuration in the cache. None where neither is on this disk or the configuration is of no known kind; nothing
+    is loaded and the network is not asked. Errors: as `resolve`."""
+    base = resolve(name).base
+    if Path(base).is_dir():
+        return sum(_stored(path) for path in Path(base).glob("*.safetensors"))
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(base, "config.json")
+    return _by_shape(jsonl.read_json(cached)) if isinstance(cached, str) else None
+
+
+def _stored(path: Path) -> int:
+    """The numbers that a safetensors file holds, by its header. Errors: SokratesError where it has none."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
+        raise SokratesError(f"{path}: not a safetensors file: {error}") from None
+
+
+def _by_shape(config: dict[str, Any]) -> int | None:
+    """The parameters of a dense decoder's matrices (Qwen, Llama) by its configuration."""
+    if any("expert" in key for key in config):
+        return None
+    try:
+        hidden, heads = config["hidden_size"], config["num_attention_heads"]
+        head = config.get("head_dim") or hidden // heads
+        attention = 2 * hidden * head * (heads + config.get("num_key_value_heads", heads))
+        layer = attention + 3 * hidden * config["intermediate_size"]
+        ends = hidden * config["vocab_size"] * (1 if config.get("tie_word_embeddings") else 2)
+        return int(config["num_hidden_layers"] * layer + ends)
+    except (KeyError, TypeError):
+        return None
 
 
 def _base(name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The Options-and-Knowledge loop: SFT, then generate, verify, pair, train and evaluate, again and again.
 
-Contract: what is done is written in the run folder (`run`). A loop that was killed goes on where it stopped.
+Contract: what is done is written in the run folder (`run`). A loop that was killed goes on where it stopped. `tell` is
+the order of the stages, for a run and for a plan of it alike.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from sokrates.asking import Askers
 from sokrates.baselines import BASELINES, Loop
 from sokrates.config import Config
 from sokrates.console import say
-from sokrates.run import Agree, Results, Run
+from sokrates.plan import Plan
+from sokrates.run import Agree, Run
+from sokrates.scores import Results, read_results
+from sokrates.story import Stages
 
 
 def keep(changes: Sequence[str], parts: Sequence[Path]) -> bool:
@@ -25,7 +29,17 @@ def run(config: Config, agree: Agree = keep) -> Results:
     with Askers(config, rank=_largest_rank(config)) as askers:
         this = Run(config, askers)
         with this.begun(agree) as finished:
-            return this.found() if finished else _run(this)
+            if finished:
+                return read_results(this.root)
+            tell(this)
+            return this.finish()
+
+
+def plan(config: Config) -> Plan:
+    """What `run` would do, with nothing done. Errors: as `Plan`."""
+    this = Plan(config)
+    tell(this)
+    return this
 
 
 def _largest_rank(config: Config) -> int:
@@ -34,14 +48,16 @@ def _largest_rank(config: Config) -> int:
     return config.sft.lora.r + grown
 
 
-def _run(this: Run) -> Results:
+def tell(this: Stages) -> None:
+    """Every stage in its order."""
     config = this.config
     with this.timed("data"):
         splits = this.splits()
         gold = this.gold(splits.train)
-    this.evaluate("base", config.model, splits.evaluation)
+        this.examine(splits.evaluation)
+    this.evaluate("base", config.model)
     start = this.sft("sft", gold, config.model)
-    this.evaluate("sft", start, splits.evaluation)
+    this.evaluate("sft", start)
     model, steps = start, 0
     for index, problems in enumerate(splits.iterations, start=1):
         name = f"iter{index}"
@@ -52,8 +68,7 @@ def _run(this: Run) -> Results:
             break
         model, taken = trained
         steps += taken
-        this.evaluate(name, model, splits.evaluation)
-    done = Loop(splits, gold, start, model, steps)
+        this.evaluate(name, model)
+    done = Loop(splits.iterations, gold, start, model, steps)
     for name in config.oak_loop.baselines:
         BASELINES[name](this, done)
-    return this.finish(splits.evaluation)

@@ -6,10 +6,12 @@ answering UNKNOWN, and guessing, would score), `differences.json` and `timings.j
 tell it to people. Every stage knows its inputs: one that was done is not done again, one that was killed goes on. It
 does not know in which order stages come.
 
+    runs/         TensorBoard's curve of the evaluations
     data/         train.jsonl  gold.jsonl  eval.jsonl  iter1.jsonl …
     sft/          the first adapter
     iter1/        traces/  pairs.jsonl  pairs.json  adapter/
     evaluation/   base/  sft/  iter1/ …
+    transfer/     a folder for each further set of problems, with its evaluation/ and its figures
 """
 
 from __future__ import annotations
@@ -17,94 +19,77 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from sokrates import jsonl, stage
+from sokrates import jsonl, models, stage, timings
 from sokrates.asking import Askers
-from sokrates.config import Config, DataConfig, GuideName, Signal
+from sokrates.config import Config, DataConfig, EvaluationConfig, GuideName, Signal
 from sokrates.console import say, trace_progress
 from sokrates.errors import SokratesError
-from sokrates.evaluation import differences, evaluate, measured, reference_rows
-from sokrates.generation import HOW_RUN, generate_traces, select
-from sokrates.metrics import Difference, Row, breakdown
+from sokrates.generation import HOW_RUN, Asker, generate_traces, prompt_length, select
+from sokrates.gpu import Meter
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings
 from sokrates.problems.labels import label_error
 from sokrates.problems.readers import read_problems
 from sokrates.problems.splits import generated_split, without
-from sokrates.report.document import write_report
-from sokrates.report.folder import DIFFERENCES, REFERENCES, RESULTS, TIMINGS
-from sokrates.report.table import differences_markdown, results_markdown
+from sokrates.report.folder import TRANSFER
+from sokrates.scores import Results, Scores
 from sokrates.stale import stale
+from sokrates.story import Pick, Splits
+from sokrates.timings import TIMINGS, Timing
 from sokrates.traces.trace import Trace
+from sokrates.training import curve, trackers
 from sokrates.training.preferences import build_pairs
 from sokrates.training.stages import fine_tune, fitting, prefer
 from sokrates.verification.files import TRACES
+from sokrates.verification.looking import look_around
 from sokrates.verification.validate import validated
 
-REPORT = "results.md"
 LOCK = ".lock"
 
 Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
 
 
-@dataclass
-class Results:
-    """What a run found: a row a stage, the reference rows, and the differences between stages."""
-
-    rows: list[Row] = field(default_factory=list)
-    references: list[Row] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-
-
-@dataclass
-class Splits:
-    """Problems to learn from, to sample in each iteration, and to evaluate on.
-
-    Those to evaluate on are in no other split. Generated ones share nothing at all; from a file, each iteration draws
-    again from the problems to learn from.
-    """
-
-    train: list[Problem]
-    iterations: list[list[Problem]]
-    evaluation: list[Problem]
-
-
 class Run:
-    """One run folder and its stages."""
+    """One run folder and its stages, done: see `story.Stages`."""
 
     def __init__(self, config: Config, askers: Askers) -> None:
         self.config = config
         self.askers = askers
         self.root = Path(config.oak_loop.output)
-        self.results = Results()
-        self.timings: dict[str, float] = {}
-        self.traces_of: dict[str, list[Trace]] = {}
-        """The evaluation traces of each stage, for differences over the same problems."""
+        self.timings: dict[str, Timing] = {}
+        self.scores: list[Scores] = []
+        """On the problems to evaluate on, and on each further set."""
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Add what the block costs to the timings of that name, also where it is ended by an error."""
         started = time.monotonic()
-        yield
-        self.timings[name] = round(self.timings.get(name, 0.0) + time.monotonic() - started, 2)
-        jsonl.write_json(self.root / TIMINGS, self.timings)
+        meter = Meter()
+        try:
+            with meter:
+                yield
+        finally:
+            self.timings[name] = _timing(time.monotonic() - started, meter) + self.timings.get(name, Timing(0.0))
+            with suppress(OSError):  # it would hide the block's own error; a full disk stops the next stage anyway
+                jsonl.write_json(self.root / TIMINGS, self.timings)
 
     @contextmanager
     def begun(self, agree: Agree) -> Iterator[bool]:
         """Claim the run folder for this process alone, as one of this configuration; whether it is finished already.
 
         Parts of another configuration, which would come out differently now, are removed if `agree` says so. Errors:
-        SokratesError where it does not, where another process is in the folder, and for sampling that makes no pairs.
+        SokratesError where it does not, where another process is in the folder, and as `check`.
         """
-        self._check()
+        check(self.config)
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / LOCK, blocking=False)
         try:
@@ -116,25 +101,8 @@ class Run:
         finally:
             lock.release()
 
-    def _check(self) -> None:
-        generation = self.config.trace_generation
-        if self.config.oak_loop.num_iterations and generation.samples_per_problem < 2:
-            raise SokratesError(
-                "trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made"
-            )
-        if self.config.oak_loop.num_iterations and generation.temperature == 0:
-            raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
-
     def _claim(self, agree: Agree) -> bool:
-        settings = self.config.model_dump(
-            exclude={
-                "oak_loop": {"output"},
-                "hardware": True,
-                "pretrain": True,
-                "tracking": True,
-                "trace_generation": HOW_RUN,
-            }
-        )
+        settings = settings_of(self.config)
         if changed := stage.changes(self.root, settings):
             parts = stale(self.root, changed)
             if parts and not agree(list(changed.values()), parts):
@@ -147,11 +115,12 @@ class Run:
                 say(f"removed: {part}")
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             stage.begin_anew(self.root, settings, self.config)
+        self.timings = timings.read(self.root)
         return stage.begin(self.root, settings, self.config)
 
     def splits(self) -> Splits:
         """Make the splits, drop what two of them share, check the labels, and write them down; or read them again."""
-        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *self._iterations())]
+        files = [self.root / "data" / f"{name}.jsonl" for name in ("train", "eval", *rounds(self.config))]
         if all(file.is_file() for file in files):
             train, evaluation, *iterations = (list(jsonl.read(file, Problem)) for file in files)
             return Splits(train, iterations, evaluation)
@@ -173,12 +142,9 @@ class Run:
                 say(f"label: {error}")
         jsonl.write(self.root / "data" / "train.jsonl", train)
         jsonl.write(self.root / "data" / "eval.jsonl", evaluation)
-        for name, problems in zip(self._iterations(), iterations, strict=True):
+        for name, problems in zip(rounds(self.config), iterations, strict=True):
             jsonl.write(self.root / "data" / f"{name}.jsonl", problems)
         return Splits(train, iterations, evaluation)
-
-    def _iterations(self) -> list[str]:
-        return [f"iter{index}" for index in range(1, self.config.oak_loop.num_iterations + 1)]
 
     def gold(self, problems: Sequence[Problem]) -> list[Trace]:
         """The verified gold traces of the training problems."""
@@ -189,35 +155,43 @@ class Run:
         for done in results:
             if done.unsolved:
                 say(f"no gold trace: {done.problem_id}: {done.unsolved}")
-        traces = [done.gold for done in results if done.gold]
+        data, max_steps = self.config.data, self.config.trace_generation.max_steps
+        golden = (done.gold for done in results if done.gold)
+        traces = list(look_around(golden, data.wander, data.seed, max_steps=max_steps))
         jsonl.write(file, traces)
         return traces
 
+    def examine(self, problems: Sequence[Problem]) -> None:
+        self.scores = [Scores(self.root, problems)]
+        if not self.config.evaluation.transfer_files:
+            return
+        asker = self.askers.get(self.config.model)
+        if "example" in self.config.oak_loop.baselines:
+            asker = _with_example(asker)
+        window = models.window(models.load_config(self.config.model))
+        for name, found in further_sets(self.config.evaluation).items():
+            kept = [problem for problem in found if prompt_length(problem, asker) < window]
+            if len(kept) < len(found):
+                say(f"{name}: {len(found) - len(kept)} of {len(found)} problems do not fit the model's window")
+            self.scores.append(Scores(self.root / TRANSFER / name, kept))
+
+    def picked(self, pick: Pick, traces: Sequence[Trace]) -> Sequence[Trace]:
+        return pick(traces)
+
     def evaluate(
-        self,
-        name: str,
-        model: str,
-        problems: Sequence[Problem],
-        *,
-        votes: int = 1,
-        guide: GuideName | None = None,
-        example: bool = False,
+        self, name: str, model: str, *, votes: int = 1, guide: GuideName | None = None, example: bool = False
     ) -> None:
-        """Add a stage's row: greedy on the evaluation problems, or by so many `votes`; under a `guide` other than the
-        configured one, and with a worked `example` in the prompt, where they are given."""
-        folder = self.root / "evaluation" / name
         config = _changed(self.config, "trace_generation", guide=guide) if guide else self.config
-        with self.timed("evaluate"), trace_progress(f"evaluate {name}", votes * len(problems)) as on_trace:
-            asker = self.askers.get(model)
-            if example:
-                asker = msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
-            row = evaluate(problems, asker, name, folder, config, votes=votes, on_trace=on_trace)
-        self.results.rows.append(row)
-        self.traces_of[name] = measured(folder)
-        jsonl.write_json(self.root / RESULTS, self.results.rows)
+        asker = _with_example(self.askers.get(model)) if example else self.askers.get(model)
+        baselines, tracked = self.config.oak_loop.baselines, self.config.tracking.trackers
+        for part, scores in zip(["evaluate", *[TRANSFER] * len(self.scores)], self.scores, strict=False):
+            label = evaluation_name(name, "" if part == "evaluate" else scores.root.name)
+            with self.timed(part), trace_progress(label, votes * len(scores.problems)) as on_trace:
+                scores.measure(name, asker, config, votes=votes, on_trace=on_trace)
+            if name not in baselines:
+                curve.add_point(tracked, scores.root, scores.curve(baselines))
 
     def sample(self, name: str, model: str, problems: Sequence[Problem], index: int) -> list[Trace]:
-        """Fresh verified traces of an iteration's problems."""
         generation = self.config.trace_generation.model_copy(
             update={"seed": self.config.trace_generation.seed + index, "num_problems": 0}
         )
@@ -231,8 +205,6 @@ class Run:
     def dpo(
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
-        """One DPO round, by another preference `signal` than the configured one where it is given: the new adapter and
-        its optimizer steps; None where the traces make no pairs."""
         usable = fitting(traces, self.config.dpo.max_length)
         config = _changed(self.config, "preference_pairs", signal=signal) if signal else self.config
         pairs, summary = build_pairs(usable, config.preference_pairs)
@@ -244,70 +216,76 @@ class Run:
         folder = self.root / name / "adapter"
         self.askers.rest()
         with self.timed("dpo"):
-            result = prefer(pairs, model, config, folder)
+            result = prefer(pairs, model, config, folder, label=f"{name}: dpo")
         return str(folder), result.steps
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
-        """SFT from a model or an adapter; with `max_steps` exactly that many steps, without early stopping."""
         config = self.config
         if max_steps:
             config = _changed(config, "sft", max_steps=max_steps, early_stopping_patience=0, heldout_fraction=0.0)
         folder = self.root / name
         self.askers.rest()
         with self.timed("sft"):
-            result = fine_tune(traces, model, config, folder)
-        say(f"{name}: {result.steps} steps on {result.examples} traces")
+            fine_tune(traces, model, config, folder, label=name.removesuffix("/adapter"))
         return str(folder)
 
-    def found(self) -> Results:
-        """What a finished run found."""
-        return Results(
-            jsonl.read_json(self.root / RESULTS, list[Row]),
-            jsonl.read_json(self.root / REFERENCES, list[Row]),
-            jsonl.read_json(self.root / DIFFERENCES, list[Difference]),
-        )
-
-    def finish(self, problems: Sequence[Problem]) -> Results:
+    def finish(self) -> Results:
         """Write down what was found; the run folder is whole from here on."""
-        self.results.references = reference_rows(problems)
-        compared = _comparisons(list(self.traces_of), self.config.oak_loop.baselines)
-        self.results.differences = differences(compared, self.traces_of, self.config.evaluation)
-        jsonl.write_json(self.root / RESULTS, self.results.rows)
-        jsonl.write_json(self.root / REFERENCES, self.results.references)
-        jsonl.write_json(self.root / DIFFERENCES, self.results.differences)
-        with jsonl.atomic(self.root / REPORT) as file:
-            file.write(_report(self.results).encode())
-        write_report(self.root)
-        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in self.results.rows]})
-        return self.results
+        config, baselines = self.config.evaluation, self.config.oak_loop.baselines
+        transfer = {scores.root.name: scores.finish(baselines, config) for scores in self.scores[1:]}
+        results = replace(self.scores[0].finish(baselines, config), transfer=transfer)
+        jsonl.write_json(self.root / stage.SUMMARY, {"stages": [row.stage for row in results.rows]})
+        curve.send(self.config.tracking.trackers, self.root, self.scores[0].curve(baselines))
+        return results
+
+
+def _with_example(asker: Asker) -> Asker:
+    return msgspec.structs.replace(asker, style=msgspec.structs.replace(asker.style, example=True))
+
+
+def check(config: Config) -> None:
+    """Errors: SokratesError for sampling that can make no pairs, and trackers that are not installed."""
+    trackers.check(config.tracking.trackers)
+    if not config.oak_loop.num_iterations:
+        return
+    if config.trace_generation.samples_per_problem < 2:
+        raise SokratesError("trace_generation.samples_per_problem is 1: expected 2 or more, or no pairs can be made")
+    if config.trace_generation.temperature == 0:
+        raise SokratesError("trace_generation.temperature is 0: all samples would be the same and make no pairs")
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """What a run folder's content depends on."""
+    return config.model_dump(
+        exclude={
+            "oak_loop": {"output"},
+            "hardware": True,
+            "pretrain": True,
+            "tracking": True,
+            "trace_generation": HOW_RUN,
+        }
+    )
+
+
+def evaluation_name(stage: str, further_set: str = "") -> str:
+    """What the evaluation of a stage is called."""
+    return f"evaluate {stage} on {further_set}" if further_set else f"evaluate {stage}"
+
+
+def rounds(config: Config) -> list[str]:
+    """The names of a loop's iterations."""
+    return [f"iter{index}" for index in range(1, config.oak_loop.num_iterations + 1)]
+
+
+def _timing(seconds: float, meter: Meter) -> Timing:
+    peak = meter.peak_memory or None
+    gpu, process = (peak, None) if meter.of_gpu else (None, peak)
+    return Timing(round(seconds, 2), meter.utilisation, gpu, process)
 
 
 def _changed(config: Config, section: str, **changes: Any) -> Config:
     """The configuration with some settings of a section changed."""
     return config.model_copy(update={section: getattr(config, section).model_copy(update=changes)})
-
-
-def _comparisons(stages: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
-    """Each stage of the loop with the one before it, its last with SFT, and each baseline with SFT and that last."""
-    loop = [stage for stage in stages if stage not in baselines]
-    pairs = list(pairwise(loop))
-    if len(loop) > 3:
-        pairs.append(("sft", loop[-1]))
-    return pairs + [(other, baseline) for baseline in baselines for other in ("sft", loop[-1])]
-
-
-def _report(results: Results) -> str:
-    """The tables of a run as one Markdown page."""
-    parts = [
-        "# Results",
-        "Each stage greedily on the same unseen problems, in percent with 95% intervals.",
-        results_markdown([*results.rows, *results.references]),
-        "## Differences\n\nIn percentage points, paired over the same problems (bootstrap).",
-        differences_markdown(results.differences),
-    ]
-    for row in results.rows:
-        parts += [f"## {row.stage}, by label and by hops", results_markdown(breakdown(row))]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _settings(data: DataConfig) -> GeneratorSettings:
@@ -317,7 +295,17 @@ def _settings(data: DataConfig) -> GeneratorSettings:
         mix=(data.label_mix[0], data.label_mix[1], data.label_mix[2]),
         entities=data.entities,
         distractors=data.distractors,
+        second_facts=data.second_facts,
     )
+
+
+def further_sets(config: EvaluationConfig) -> dict[str, list[Problem]]:
+    """The further sets to evaluate on, by their files' names. Errors: as `read_problems`."""
+    sets = {Path(file).stem: list(read_problems(file)) for file in config.transfer_files}
+    return {
+        name: select(problems, min(config.transfer_problems or len(problems), len(problems)), config.seed)
+        for name, problems in sets.items()
+    }
 
 
 def _evaluation_problems(data: DataConfig) -> list[Problem]:

@@ -26,10 +26,10 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
     Errors: SokratesError naming the settings that differ from those the folder was begun with.
     """
     wanted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    earlier = jsonl.read_json(output / STAGE) if (output / STAGE).is_file() else None
+    earlier = _begun_with(output)
     if earlier != wanted:
         if earlier is not None and not _is_empty(output):
-            differing = "; ".join(_changed(earlier, wanted).values())
+            differing = "; ".join(changed(earlier, wanted).values())
             raise SokratesError(
                 f"{output}: begun with other settings ({differing}); give another --output or remove it"
             )
@@ -46,10 +46,9 @@ def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
 
 def changes(output: Path, settings: dict[str, Any]) -> dict[str, str]:
     """The settings that differ from those a folder was begun with: what each was and is, by its dotted name."""
-    if not (output / STAGE).is_file():
-        return {}
+    earlier = _begun_with(output)
     wanted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return _changed(jsonl.read_json(output / STAGE), wanted)
+    return {} if earlier is None else changed(earlier, wanted)
 
 
 def begin_anew(output: Path, settings: dict[str, Any], config: Config) -> None:
@@ -60,15 +59,30 @@ def begin_anew(output: Path, settings: dict[str, Any], config: Config) -> None:
     jsonl.write_json(output / STAGE, settings)
 
 
+def _begun_with(output: Path) -> dict[str, Any] | None:
+    """Errors: SokratesError for a file that this program cannot have written."""
+    return jsonl.read_json(output / STAGE, dict[str, Any]) if (output / STAGE).is_file() else None
+
+
 def _is_empty(output: Path) -> bool:
     return {path.name for path in output.iterdir()} <= {STAGE, CONFIG}
 
 
-def _changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
-    """The settings that differ, by their dotted names, each with what it was and what it is."""
+def changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
+    """The settings that differ, by their dotted names, each with what it was and what it is.
+
+    One that only one side has is that of another version, whatever its value.
+    """
     before, after = dict(_flat(earlier)), dict(_flat(wanted))
-    keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-    return {key: f"{key} was {before.get(key)}, is {after.get(key)}" for key in keys}
+    told = {}
+    for key in sorted({*before, *after}):
+        if key not in after:
+            told[key] = f"{key} was {before[key]}, which is no setting of this version"
+        elif key not in before:
+            told[key] = f"{key} is {after[key]}, which was no setting of the version that began it"
+        elif before[key] != after[key]:
+            told[key] = f"{key} was {before[key]}, is {after[key]}"
+    return told
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -30,6 +30,9 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("evaluation/.*", (*_ASKED, *_PREFERRED)),
 )
 """Parts by a pattern of their path, the first that matches, and what they depend on."""
+_FURTHER = "transfer/*/evaluation/*"
+_CHOSEN = ("evaluation.transfer_problems", "evaluation.seed")
+"""What decides which problems of a further set are taken."""
 
 
 def stale(root: Path, changed: Iterable[str]) -> list[Path]:
@@ -42,10 +45,15 @@ def _parts(root: Path) -> list[Path]:
     """The parts that are there: below iterations and evaluations one folder deeper."""
     top = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
     deeper = [path for path in top if re.fullmatch(r"iter\d+|evaluation", path.name)]
-    return [path for path in top if path not in deeper] + [part for path in deeper for part in sorted(path.iterdir())]
+    parts = [path for path in top if path not in deeper]
+    return parts + [part for path in deeper for part in sorted(path.iterdir())] + sorted(root.glob(_FURTHER))
 
 
 def _depends(part: str, changed: list[str]) -> bool:
+    set_, _, own = part.rpartition("/evaluation/")
+    if set_ and any(name in _CHOSEN for name in changed):
+        return True
+    part = f"evaluation/{own}" if set_ else part  # on further problems as on the run's own
     for pattern, settings in _PARTS:
         if re.fullmatch(pattern, part):
             return any(name == setting or name.startswith(f"{setting}.") for name in changed for setting in settings)

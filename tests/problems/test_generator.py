@@ -12,13 +12,15 @@ from sokrates.logic.formulas import complement, constants
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.problems.labels import label_error
 from sokrates.problems.reading import read_sentences
+from sokrates.traces.gold import gold_outline
 from tests.logic import oracle
 
 PLAIN = GeneratorSettings()
 RICH = GeneratorSettings(least_hops=1, most_hops=8, entities=3, distractors=2)
+TWOFOLD = GeneratorSettings(distractors=2, second_facts=1)
 
 
-@pytest.mark.parametrize("settings", [PLAIN, RICH], ids=["plain", "rich"])
+@pytest.mark.parametrize("settings", [PLAIN, RICH, TWOFOLD], ids=["plain", "rich", "twofold"])
 def test_labels_are_what_z3_says(settings):
     for problem in generate(100, settings, seed=1):
         theory = read_sentences(problem.premises, problem.conclusion).theory
@@ -121,3 +123,17 @@ def test_what_cannot_be_found_is_an_error():
     impossible = GeneratorSettings(least_hops=5, most_hops=5, mix=(0, 0, 1), max_facts=1)
     with pytest.raises(SokratesError, match=r"sokrates-1-0: no new problem with 5 hops and answer UNKNOWN"):
         list(generate(1, impossible, seed=1))
+
+
+def test_the_second_fact_is_of_the_subject_and_leads_elsewhere():
+    def facts(problem):
+        premises = read_sentences(problem.premises, problem.conclusion).theory.premises
+        return [line for line, premise in enumerate(premises) if constants(premise)]
+
+    counts = Counter(len(facts(problem)) for problem in generate(200, TWOFOLD, seed=8))
+    assert set(counts) <= {1, 2} and counts[2] > 150  # some ontologies use up all words
+    assert Counter(len(facts(problem)) for problem in generate(200, PLAIN, seed=8)) == {1: 200}
+    for problem in generate(100, TWOFOLD, seed=9):
+        cited = {line for inference in gold_outline(problem).inferences for line in inference.args}
+        if problem.label is not Answer.UNKNOWN and len(facts(problem)) == 2:
+            assert len(cited & set(facts(problem))) == 1

@@ -14,6 +14,7 @@ from sokrates.errors import SokratesError
 from sokrates.report.document import MODULES, write_report
 from sokrates.report.folder import read_run
 from sokrates.report.table import results_markdown
+from sokrates.timings import Timing
 from sokrates.traces.trace import Trace
 
 
@@ -51,6 +52,23 @@ def test_every_figure_of_the_tables_is_there(page, run_folder):
     assert page.count("<strong>") == len(clear) > 0
     assert run.digest in page and "2026-11-25 06:31 – 2026-11-25 06:37 UTC" in page
     assert "Preference pairs" in page and "sft: loss a token" in page and "iter1: DPO loss" in page
+
+
+def test_what_of_the_device_was_used_is_told_where_it_is_known(page, run_folder, tmp_path):
+    assert "Where the time went" in page and "GPU busy" not in page and "once a second" not in page
+    shutil.copytree(run_folder, tmp_path / "run")
+    parts = {"data": Timing(10.0), "generate": Timing(30.0, 0.93, 71.25)}
+    jsonl.write_json(tmp_path / "run" / "timings.json", parts)
+    told = write_report(tmp_path / "run").read_text("utf-8")
+    section = re.search(r'<section id="time".*?</section>', told, re.DOTALL)[0]
+    header, *rows = [re.findall(r"<t[dh][^>]*>([^<]*)", row) for row in re.findall(r"<tr.*?</tr>", section, re.DOTALL)]
+    assert header == ["part", "time", "share", "", "GPU busy", "GPU memory"]
+    assert [[row[0], row[-2], row[-1]] for row in rows] == [
+        ["data", "–", "–"], ["generate", "93%", "71.2 GiB"], ["all", "93%", "71.2 GiB"],
+    ]  # fmt: skip
+    jsonl.write_json(tmp_path / "run" / "timings.json", {"data": Timing(10.0, peak_process_memory_gib=1.5)})
+    told = write_report(tmp_path / "run").read_text("utf-8")
+    assert "process memory" in told and "1.5 GiB" in told and "GPU memory" not in told
 
 
 def test_the_same_run_gives_the_same_bytes(run_folder, tmp_path):

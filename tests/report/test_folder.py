@@ -21,7 +21,7 @@ def test_a_run_is_read_whole(run_folder):
     assert len(run.pairs[0].gaps) == run.pairs[0].summary.pairs.pairs > 0 and min(run.pairs[0].gaps) >= 0.1
     assert run.baselines == {"rft"} and len(run.digest) == 16 and "oak_loop" in run.config
     assert run.timestamps == ["2026-11-25T06:31:35+00:00", "2026-11-25T06:37:01+00:00"]
-    assert {found.after for found in run.differences} == {"iter2"} and run.timings["dpo"] == 105.0
+    assert {found.after for found in run.differences} == {"iter2"} and run.timings["dpo"].seconds == 105.0
 
 
 def test_an_unfinished_run_is_read_as_far_as_it_is(run_folder, tmp_path):

@@ -219,7 +219,7 @@ def test_one_step_with_warmup_trains(load, start, tokenizer, pairs, tmp_path):
 def test_bar_shows_the_losses(load, start, tokenizer, pairs, tmp_path, capsys):
     train_dpo(load(start), tokenizer, pairs, config(), tmp_path / "out", base_name="tiny")
     shown = capsys.readouterr()
-    assert "3/3" in shown.err and "margin=" in shown.err
+    assert "dpo: 3 steps in" in shown.err and ", margin " in shown.err
     assert shown.out == ""
 
 

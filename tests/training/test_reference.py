@@ -27,7 +27,7 @@ class Scorer:
 @pytest.fixture
 def obtain(pairs, tmp_path):
     def obtain(scorer, name="key", pairs=pairs):
-        return log_probabilities(pairs, scorer, torch.float32, tmp_path / "kept.safetensors", name)
+        return log_probabilities(pairs, scorer, torch.float32, "cpu", tmp_path / "kept.safetensors", name)
 
     return obtain
 

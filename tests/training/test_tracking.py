@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from sokrates.cli import main
 from sokrates.config import DPOConfig, SFTConfig
 from sokrates.errors import SokratesError
-from sokrates.training import adapters, tracking
+from sokrates.training import adapters, trackers, tracking
 from sokrates.training.dpo import train_dpo
 from sokrates.training.sft import train_sft
 from tests.training import tiny_training
@@ -54,10 +54,10 @@ def test_nothing_is_tracked_unless_asked(new_base, tokenizer, examples, tmp_path
 
 
 def test_missing_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr(tracking, "find_spec", lambda name: None if name == "wandb" else object())
-    tracking.check(["tensorboard"])
-    with pytest.raises(SokratesError, match=r"wandb: the package is not installed.*sokrates\[tracking\]"):
-        tracking.check(["tensorboard", "wandb"])
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None if name == "wandb" else object())
+    trackers.check(["tensorboard"])
+    with pytest.raises(SokratesError, match=r"wandb: the package is not installed: pip install .*sokrates\[tracking\]"):
+        trackers.check(["tensorboard", "wandb"])
 
 
 @pytest.mark.parametrize(

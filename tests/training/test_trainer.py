@@ -1,17 +1,24 @@
-"""What both trainers share: how batches are joined, and that joining them changes no order."""
+"""What both trainers share: how batches are joined, that joining them changes no order, and the bar of training."""
 
 from __future__ import annotations
+
+import io
+import re
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from transformers import TrainerCallback
 
-from sokrates.config import DPOConfig
+from sokrates import bar
+from sokrates.config import DPOConfig, SFTConfig
 from sokrates.training.attention import choose
-from sokrates.training.dpo import DPOTrainer, columns, make_trainer, training_arguments
+from sokrates.training.dpo import DPOTrainer, columns, make_trainer, train_dpo, training_arguments
 from sokrates.training.reference import Reference
-from sokrates.training.trainer import join
+from sokrates.training.sft import train_sft
+from sokrates.training.trainer import join, run
 from tests.training import tiny_training
 
 
@@ -79,3 +86,47 @@ def test_inputs_that_are_not_cast_to_and_fro_give_the_same_numbers(pairs, tmp_pa
     assert all(torch.equal(*both) for both in zip(scores, other_scores, strict=True))
     assert weights.keys() == other_weights.keys()
     assert all(torch.equal(weight, other_weights[name]) for name, weight in weights.items())
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """What training draws on a wide terminal."""
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    console = Console(file=io.StringIO(), force_terminal=True, width=200, legacy_windows=False)
+    monkeypatch.setattr(bar, "terminal", lambda: console)
+    return console.file
+
+
+def test_the_bar_of_sft_tells_the_losses_and_tokens_a_second(new_base, tokenizer, examples, tmp_path, screen, capsys):
+    settings = SFTConfig(
+        batch_size=2, gradient_accumulation_steps=1, max_length=32, packing=False, num_epochs=2, logging_steps=1
+    )
+    train_sft(
+        new_base(), tokenizer, examples[:8], settings, tmp_path, base_name="tiny", heldout=examples[8:], label="sft+"
+    )
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert re.search(r"sft\+  ━+[╸╺]?━+  [1-8]/8  \d:\d\d (left|so far)  loss \d\.\d{3}", drawn), drawn
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        r"sft\+: 8 steps in [\d.]+ s \([\d.]+ steps/s\), loss \d\.\d{3}, held-out \d\.\d{3}, [\d,]+ tokens/s", told
+    )
+
+
+def test_the_bar_of_dpo_tells_the_rewards_and_is_taken_away_by_an_error(tokenizer, pairs, tmp_path, screen, capsys):
+    settings = DPOConfig(batch_size=5, gradient_accumulation_steps=1, max_length=32, logging_steps=1, num_epochs=1)
+    train_dpo(tiny_training.adapter(), tokenizer, pairs, settings, tmp_path / "out", base_name="tiny")
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"dpo: 2 steps in .*, loss \d\.\d{3}, preferred \d+%, margin -?\d\.\d\d, [\d,]+ tokens/s$", told)
+
+    class Failing(TrainerCallback):
+        def on_step_end(self, *args, **options):
+            raise ValueError("stop here")
+
+    choose(model := tiny_training.adapter())
+    trainer = make_trainer(model, tokenizer, pairs, settings, tmp_path / "failing")
+    trainer.add_callback(Failing())
+    with pytest.raises(ValueError, match="stop here"):
+        run(trainer, None, tmp_path, save_steps=100, label="iter1: dpo")
+    assert "iter1: dpo" in screen.getvalue() and screen.getvalue().rstrip().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
+    assert "iter1: dpo" not in capsys.readouterr().err

@@ -5,8 +5,9 @@ kernel's own verdict on the premises, and `hops` is the length of the shortest p
 main chain). The format follows PrOntoQA (Saparov and He, 2023); the procedure and the code are ours.
 
 A problem has a main chain of concepts above the subject, whose last link is what the conclusion speaks of; side
-branches that are true of the subject but lead nowhere; and an ontology that the subject does not belong to, which
-repeats the conclusion's predicate and points into the main chain, so that words in common prove nothing.
+branches that are true of the subject but lead nowhere; an ontology that the subject does not belong to, which repeats
+the conclusion's predicate and points into the main chain, so that words in common prove nothing; and, where that is
+asked for, one that the subject belongs to by a second fact, so that it must be chosen where to start.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class GeneratorSettings:
     entities: int = 1
     distractors: float = 1.0
     """How many rules stand there that no proof needs: 1 is light, 2 about as many as PrOntoQA's own."""
+    second_facts: float = 0.0
+    """The share of problems that say of their subject a second fact, from which no proof starts, as PrOntoQA's do."""
     max_facts: int = 23
     """The most facts that may follow about the subject, so that an UNKNOWN trace fits the limit on steps."""
 
@@ -50,6 +53,8 @@ class GeneratorSettings:
             raise SokratesError(f"{self.entities} entities: expected 1 to {len(NAMES)}")
         if not 0 <= self.distractors <= 3:
             raise SokratesError(f"distractors {self.distractors}: expected 0 to 3")
+        if not 0 <= self.second_facts <= 1:
+            raise SokratesError(f"second facts {self.second_facts}: expected 0 to 1")
         if len(self.mix) != 3 or min(self.mix) < 0 or sum(self.mix) <= 0:
             raise SokratesError(f"label mix {self.mix}: expected three weights for {', '.join(ANSWERS)}, not all zero")
 
@@ -103,6 +108,8 @@ def _attempt(
     _side_branches(draft, chain, settings.distractors)
     outside = _outside_ontology(draft, chain, target, settings.distractors)
     draft.facts.append((names[0], Literal(chain[0], True)))
+    if settings.second_facts and draft.concepts and rng.random() < settings.second_facts:
+        draft.facts.append((names[0], Literal(_second_ontology(draft, settings.distractors), True)))
     for name in names[1:]:
         draft.facts.append((name, Literal(rng.choice(chain + outside), True)))
     conclusion = rng.choice(_undecided(draft, target)) if answer is Answer.UNKNOWN else target
@@ -151,6 +158,17 @@ def _outside_ontology(draft: _Draft, chain: Sequence[str], target: Literal, dist
     if rng.random() < 0.4:
         draft.rules.append((rng.choice(outside), Literal(rng.choice(list(chain)), True)))
     return outside
+
+
+def _second_ontology(draft: _Draft, distractors: float) -> str:
+    """What the subject is too, with what follows from that: the concept at its bottom."""
+    concepts = [draft.concept() for _ in range(draft.rng.randint(1, min(3, len(draft.concepts))))]
+    for lower, upper in pairwise(concepts):
+        draft.rules.append((lower, Literal(upper, True)))
+    for concept in concepts:
+        if draft.rng.random() < 0.4 * distractors:
+            draft.add_property(concept)
+    return concepts[0]
 
 
 def _undecided(draft: _Draft, target: Literal) -> list[Literal]:

@@ -70,6 +70,7 @@ def _document(run: RunFolder, found: Traces) -> Html:
     )
     parts = {
         "results": sections.results(run),
+        "transfer": sections.transfer(run),
         "failures": sections.failures(run, found),
         "pairs": sections.pairs(run),
         "losses": sections.losses(run),

@@ -13,15 +13,17 @@ from typing import Any
 
 import msgspec
 
-from sokrates import jsonl, stage
+from sokrates import jsonl, stage, timings
 from sokrates.errors import SokratesError
 from sokrates.metrics import Difference, Row
+from sokrates.timings import Timing
 from sokrates.training.preferences import PairsSummary
 from sokrates.verification.files import TRACES
 
 EVALUATION = "evaluation"
+TRANSFER = "transfer"
 SAMPLES = " samples"
-RESULTS, REFERENCES, DIFFERENCES, TIMINGS = "results.json", "references.json", "differences.json", "timings.json"
+RESULTS, REFERENCES, DIFFERENCES = "results.json", "references.json", "differences.json"
 PAIRS, PAIRS_SUMMARY, TRAINING = "pairs.jsonl", "pairs.json", "training.json"
 
 
@@ -71,7 +73,7 @@ class RunFolder:
     rows: list[Row] = field(default_factory=list)
     references: list[Row] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, Timing] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
     pairs: list[PairsOf] = field(default_factory=list)
     config: str = ""
@@ -81,6 +83,8 @@ class RunFolder:
     baselines: frozenset[str] = frozenset()
     timestamps: list[str] = field(default_factory=list)
     """When stages were finished, the earliest first."""
+    transfer: dict[str, RunFolder] = field(default_factory=dict)
+    """The same stages on further sets of problems, by their names: folders of the same shape."""
 
     @property
     def evaluated(self) -> list[Stage]:
@@ -95,8 +99,7 @@ def read_run(folder: str | Path) -> RunFolder:
     run.rows = _list(root / RESULTS, Row)
     run.references = _list(root / REFERENCES, Row)
     run.differences = _list(root / DIFFERENCES, Difference)
-    if (root / TIMINGS).is_file():
-        run.timings = jsonl.read_json(root / TIMINGS, dict[str, float])
+    run.timings = timings.read(root)
     if (root / TRACES).is_file():  # one stage, whose row calls it "model"
         run.rows = [msgspec.structs.replace(row, stage=run.stages[0].name) for row in run.rows]
     order = [row.stage for row in run.rows]
@@ -113,6 +116,7 @@ def read_run(folder: str | Path) -> RunFolder:
         run.digest = stage.file_hash(root / stage.CONFIG)
         run.baselines = _baselines(run.config)
     run.timestamps = sorted(filter(None, (_timestamp(item.path.parent / stage.SUMMARY) for item in run.stages)))
+    run.transfer = {path.parent.name: read_run(path.parent) for path in sorted((root / TRANSFER).glob(f"*/{RESULTS}"))}
     return run
 
 
@@ -129,7 +133,7 @@ def stages_of(root: Path) -> list[Stage]:
     sampled = [
         Stage(f"{_short(path.parent.relative_to(root))}{SAMPLES}", path, sampled=True)
         for path in _found(root, TRACES)
-        if (root / EVALUATION) not in path.parents
+        if not {root / EVALUATION, root / TRANSFER} & {*path.parents}
     ]
     if not measured and not sampled:
         raise SokratesError(f"{root}: no {TRACES} in it; expected a run folder or one that `sokrates generate` wrote")

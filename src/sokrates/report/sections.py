@@ -6,7 +6,7 @@ module measures: rates, intervals and differences are those of `metrics`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sokrates.metrics import Difference, Interval, Row, breakdown
 from sokrates.report.charts import Curve, Mark, bar, histogram, loss_chart, lowest, rate_chart
@@ -14,6 +14,7 @@ from sokrates.report.explorer import Traces
 from sokrates.report.folder import PairsOf, RunFolder
 from sokrates.report.markup import Child, Html, join, table, tag
 from sokrates.report.table import NOTHING, RATES
+from sokrates.timings import Timing
 
 CURVES = ("trace validity", "accuracy", "step validity", "action validity", "entailed claims", "published rule")
 REFERENCED = {"trace validity", "accuracy"}
@@ -160,16 +161,52 @@ def _points(found: Difference | None) -> Html:
 
 
 def time(run: RunFolder) -> Html | None:
-    """Where the time went."""
-    total = sum(run.timings.values())
-    if not total:
+    """Where the time went, and what of the device was used meanwhile."""
+    whole = sum(run.timings.values(), Timing(0.0))
+    if not whole.seconds:
         return None
+    shown = {name: figure for name, figure in DEVICE.items() if figure(whole) is not None}
     rows: list[list[Child]] = [
-        [name, _duration(seconds), f"{seconds / total:.0%}", tag("td", bar(seconds / total), class_="wide")]
-        for name, seconds in run.timings.items()
+        [
+            name,
+            _duration(part.seconds),
+            f"{part.seconds / whole.seconds:.0%}",
+            tag("td", bar(part.seconds / whole.seconds), class_="wide"),
+            *(figure(part) or NOTHING for figure in shown.values()),
+        ]
+        for name, part in run.timings.items()
     ]
-    rows.append(["all", _duration(total), "", ""])
-    return _section("time", "Where the time went", table(["part", "time", "share", ""], rows, caption="Time by part"))
+    rows.append(["all", _duration(whole.seconds), "", "", *(figure(whole) or NOTHING for figure in shown.values())])
+    memory = "A process's memory is without that of the processes it started. " if "process memory" in shown else ""
+    return _section(
+        "time",
+        "Where the time went",
+        table(["part", "time", "share", "", *shown], rows, caption="Time by part"),
+        tag("p", f"{memory}Memory is the most that was seen, once a second.", class_="note") if shown else None,
+    )
+
+
+DEVICE: dict[str, Callable[[Timing], str | None]] = {
+    "GPU busy": lambda part: None if part.gpu_utilisation is None else f"{part.gpu_utilisation:.0%}",
+    "GPU memory": lambda part: _gib(part.peak_gpu_memory_gib),
+    "process memory": lambda part: _gib(part.peak_process_memory_gib),
+}
+"""What is told of the device that a part of the loop used."""
+
+
+def _gib(size: float | None) -> str | None:
+    return None if size is None else f"{size:.1f} GiB"
+
+
+def transfer(run: RunFolder) -> Html | None:
+    """The tables of the same stages on further sets of problems."""
+    if not run.transfer:
+        return None
+    parts: list[Child] = []
+    for name, of in run.transfer.items():
+        parts += [tag("h3", name), _rows([*of.rows, *of.references], f"Stages on {name}"), _differences(of.differences)]
+    lead = "The same stages on problems of other sets. Each set's own report lies in the run's folder transfer."
+    return _section("transfer", "Other sets", tag("p", lead, class_="lead"), *parts)
 
 
 def failures(run: RunFolder, found: Traces) -> Html | None:

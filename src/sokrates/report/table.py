@@ -43,9 +43,9 @@ def results_markdown(rows: Sequence[Row]) -> str:
     rates = _shown(rows)
     lines = []
     for row in rows:
-        cells = [_inline(*_percent(rate(row))) for rate in rates.values()]
+        cells = [percent(rate(row)) for rate in rates.values()]
         lines.append([row.stage, str(row.n), *cells, f"{row.mean_steps:.1f}"])
-    return _markdown(["stage", "n", *rates, "mean steps"], lines)
+    return markdown(["stage", "n", *rates, "mean steps"], lines)
 
 
 def differences_table(differences: Sequence[Difference]) -> Table:
@@ -62,10 +62,10 @@ def differences_markdown(differences: Sequence[Difference]) -> str:
     """The same table in Markdown, ending in a newline."""
     metrics, lines = _by_line(differences)
     body = [
-        [stages, subset, _size(line), *(_inline(*_points(line.get(metric))) for metric in metrics)]
+        [stages, subset, _size(line), *(points(line.get(metric)) for metric in metrics)]
         for (stages, subset), line in lines.items()
     ]
-    return _markdown(["stages", "problems", "n", *_names(metrics)], body)
+    return markdown(["stages", "problems", "n", *_names(metrics)], body)
 
 
 def _shown(rows: Sequence[Row]) -> dict[str, Callable[[Row], Interval | None]]:
@@ -102,12 +102,22 @@ def _percent(interval: Interval | None) -> tuple[str, str]:
     return value, "" if interval.low == interval.high else f"[{low}, {high}]".replace("100.0", "100")
 
 
-def _points(difference: Difference | None) -> tuple[str, str]:
+def _points(difference: Interval | None) -> tuple[str, str]:
     """A difference and its interval in percentage points."""
     if difference is None:
         return NOTHING, ""
     value, low, high = (f"{100 * share:+.1f}" for share in (difference.value, difference.low, difference.high))
     return value, f"[{low}, {high}]"
+
+
+def percent(interval: Interval | None) -> str:
+    """A rate and its interval in percent, on one line."""
+    return _inline(*_percent(interval))
+
+
+def points(difference: Interval | None) -> str:
+    """A difference and its interval in percentage points, on one line."""
+    return _inline(*_points(difference))
 
 
 def _inline(value: str, interval: str) -> str:
@@ -127,6 +137,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table of names in the first column and figures in the others."""
     alignment = ["---", *["---:"] * (len(header) - 1)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, alignment, *lines))

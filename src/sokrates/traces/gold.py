@@ -81,7 +81,7 @@ def gold_outline(problem: Problem, *, max_steps: int = 24) -> Outline:
     derivations = _derivations(read, answer)
     if len(derivations) + 1 > max_steps:
         raise TooLong(f"its gold trace has {len(derivations) + 1} steps, the limit is {max_steps}")
-    inferences = tuple(Inference(d.rule, d.args, _said(d.formula, read)) for d in derivations)
+    inferences = tuple(Inference(d.rule, d.args, said(d.formula, read)) for d in derivations)
     return Outline(answer, inferences, _goal_line(read, derivations, answer))
 
 
@@ -106,7 +106,8 @@ def _explored(theory: Theory) -> list[Derivation]:
     return derive_some(theory, about, most=_MOST_EXPLORED)
 
 
-def _said(formula: Formula, read: ReadProblem) -> str:
+def said(formula: Formula, read: ReadProblem) -> str:
+    """A formula in the problem's language. Errors: NoGoldTrace where it cannot be said there."""
     try:
         return read.language.say(formula, read.nouns)
     except ValueError:

@@ -66,7 +66,7 @@ def finished(output: Path, identity: str, kind: type[R]) -> R | None:
     path = output / RESULT
     if not (path.is_file() and (output / CONFIG).is_file()):
         return None
-    return jsonl.read_json(path, kind) if jsonl.read_json(path).get("fingerprint") == identity else None
+    return jsonl.read_json(path, kind) if jsonl.read_json(path, dict).get("fingerprint") == identity else None
 
 
 def prepare(output: Path, identity: str, *, resume: bool) -> Path:
@@ -76,7 +76,7 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
     adapter of another training, which is not written over, and where the checkpoints are those of another number of
     processes: their batches and random streams would not be the same.
     """
-    if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT).get("fingerprint") != identity:
+    if resume and (output / RESULT).is_file() and jsonl.read_json(output / RESULT, dict).get("fingerprint") != identity:
         raise SokratesError(f"{output}: holds the adapter of another training; give another --output or remove it")
     staging = output / STAGING
     marker = staging / FINGERPRINT
@@ -92,20 +92,28 @@ def prepare(output: Path, identity: str, *, resume: bool) -> Path:
         if not goes_on:
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(parents=True)
-        (staging / PROCESSES).write_text(str(ranks.count()))
-        marker.write_text(identity)
+        for path, text in ((staging / PROCESSES, str(ranks.count())), (marker, identity)):
+            with jsonl.atomic(path) as file:
+                file.write(text.encode())
     processes.meet()
     return staging
 
 
 def last_checkpoint(staging: Path) -> Path | None:
     """The newest whole checkpoint. One was cut short where the main process's last file, the trainer's state, is not
-    there, or the random state that each of several processes writes when it gets to it."""
-    last = ["trainer_state.json"]
-    if ranks.count() > 1:
-        last += [f"rng_state_{rank}.pth" for rank in range(ranks.count())]
-    whole = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in last)]
-    return max(whole, key=step, default=None)
+    there or ends early, or the random state that each of several processes writes when it gets to it is not there."""
+    random = [f"rng_state_{rank}.pth" for rank in range(ranks.count())] if ranks.count() > 1 else []
+    written = [path for path in staging.glob("checkpoint-*") if all((path / name).is_file() for name in random)]
+    return max(filter(_has_state, written), key=step, default=None)
+
+
+def _has_state(checkpoint: Path) -> bool:
+    """Whether the trainer's state is there, to its end."""
+    try:
+        msgspec.json.decode((checkpoint / "trainer_state.json").read_bytes())
+    except (FileNotFoundError, *jsonl.UNDECODABLE):
+        return False
+    return True
 
 
 def step(checkpoint: Path) -> int:

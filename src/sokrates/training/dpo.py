@@ -139,6 +139,7 @@ def train_dpo(
     extras: Mapping[str, bytes] = MappingProxyType({}),
     require_flash: bool = False,
     resume: bool = True,
+    label: str = "dpo",
     progress: bool = True,
     trackers: Sequence[str] = (),
 ) -> DPOResult:
@@ -169,12 +170,15 @@ def train_dpo(
     if progress:
         announce(f"{attention}\nprompts: computed {'once a pair' if trainer.shares_prompts else 'for each completion'}")
     file = reference.path(output, reference_key)
-    found = reference.log_probabilities(pairs, trainer.score, model.dtype, file, reference_key, progress=progress)
+    found = reference.log_probabilities(
+        pairs, trainer.score, model.dtype, model.device.type, file, reference_key, progress=progress
+    )
     trainer.use(found)
     if progress:
         announce(f"reference: {found.origin}, in {found.seconds:.1f} s")
     checkpoint = adapters.last_checkpoint(staging)
-    run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
+    shown = label if progress else None
+    run(trainer, checkpoint, output, save_steps=config.save_steps, label=shown, trackers=trackers)
     history = _history(trainer.state)
     result = DPOResult(
         pairs=len(pairs),

@@ -17,6 +17,7 @@ from peft import PeftModel
 
 from sokrates import models
 from sokrates.config import Config
+from sokrates.disk import Writing
 from sokrates.errors import SokratesError
 from sokrates.traces import probes
 from sokrates.traces.probes import PROBE_FILE, Probes
@@ -73,8 +74,9 @@ def _write(name: str, config: Config, folder: Path) -> Probes:
     model = _load(name, config)
     before = probes.measure(model, tokenizer)
     assert isinstance(model, PeftModel)
-    model.merge_and_unload(safe_merge=True).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with Writing(folder):
+        model.merge_and_unload(safe_merge=True).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return before
 
 

@@ -150,6 +150,24 @@ class Meter:
         return [0.0] * 3 if self._counted is None else self._counted.tolist()
 
 
+class Pace:
+    """Real tokens a second of all processes, taking each to have as many as this one."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter, self.seen = meter, (0.0, 0.0)
+
+    def tokens_per_second(self) -> float:
+        """Since it was last asked."""
+        now = (self.meter.totals()[0], self.meter.so_far())
+        tokens, seconds = (new - old for new, old in zip(now, self.seen, strict=True))
+        self.seen = now
+        return ranks.count() * tokens / max(seconds, 1e-9)
+
+    def overall(self) -> float:
+        """From the start up to the last stop."""
+        return ranks.count() * self.meter.totals()[0] / max(self.meter.seconds, 1e-9)
+
+
 def reset_memory(device: torch.device) -> None:
     """Let the peak be counted from here on, where the device can."""
     if device.type == "cuda":

@@ -1,8 +1,9 @@
 """Pretraining of the embedded model, from nothing, on text of our own generator.
 
 Contract: problems are drawn without end from seeds that no other stage uses; a share of the traces is sloppy (see
-`traces.sloppy`), so the result reasons plausibly but not soundly. Reserved problems (see `problems.splits`) are left
-out, and evaluation problems are drawn from those alone. The loss is on all tokens. It does not resume.
+`traces.sloppy`), so the result reasons plausibly but not soundly, and a share wanders (see `traces.wandering`).
+Reserved problems (see `problems.splits`) are left out, and evaluation problems are drawn from those alone. The loss is
+on all tokens. It does not resume.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sokrates import jsonl
+from sokrates.disk import Writing
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.problems.splits import is_reserved
 from sokrates.traces.gold import gold_outline, write_outline
 from sokrates.traces.prompt import PromptStyle, build_prompt, encode_completion, encode_prompt
 from sokrates.traces.sloppy import sloppy_outline
+from sokrates.traces.wandering import wandering_outline
 from sokrates.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
             if is_reserved(problem):
                 continue
             outline = gold_outline(problem)
+            if config.wander and rng.random() < config.wander:
+                outline = wandering_outline(problem, outline, rng)
             if rng.random() < config.noise:
                 outline = sloppy_outline(problem, outline, rng, rate=config.noise_per_step)
             yield problem, write_outline(problem, outline)
@@ -53,9 +58,11 @@ def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
 def _curriculum(config: PretrainConfig, part: int, rng: random.Random) -> GeneratorSettings:
     """Short proofs in small ontologies for the first parts of a stream; then all sizes, short ones a little oftener."""
     if part < 4:
-        return GeneratorSettings(config.hops_min, min(config.hops_min + part // 2, config.hops_max), distractors=0.5)
-    hops_max = config.hops_max if rng.random() < 0.6 else min(config.hops_min + 2, config.hops_max)
-    return GeneratorSettings(config.hops_min, hops_max, distractors=rng.choice((0.5, 1.0, 1.0, 2.0)))
+        hops_max, distractors = min(config.hops_min + part // 2, config.hops_max), 0.5
+    else:
+        hops_max = config.hops_max if rng.random() < 0.6 else min(config.hops_min + 2, config.hops_max)
+        distractors = rng.choice((0.5, 1.0, 1.0, 2.0))
+    return GeneratorSettings(config.hops_min, hops_max, distractors=distractors, second_facts=config.second_facts)
 
 
 def make_tokenizer(config: PretrainConfig, sample: int = 4000) -> PreTrainedTokenizerFast:
@@ -212,6 +219,7 @@ def save(model: Any, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
 
     import torch
 
-    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    with Writing(output):
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(output)
+        tokenizer.save_pretrained(output)
     STYLE.save(output)

@@ -112,6 +112,7 @@ def train_sft(
     heldout: Sequence[Example] = (),
     require_flash: bool = False,
     resume: bool = True,
+    label: str = "sft",
     progress: bool = True,
     trackers: Sequence[str] = (),
 ) -> SFTResult:
@@ -140,7 +141,7 @@ def train_sft(
         announce(f"{attention}\n{seen}")
     start = time.perf_counter()
     trainer = make_trainer(model, tokenizer, examples, config, staging, heldout=heldout)
-    resumed_at = _train(trainer, config, output, staging, progress, trackers)
+    resumed_at = _train(trainer, config, output, staging, label if progress else None, trackers)
     result = SFTResult(
         examples=len(examples),
         heldout=len(heldout),
@@ -208,7 +209,7 @@ def make_trainer(
 
 
 def _train(
-    trainer: SFTTrainer, config: SFTConfig, output: Path, staging: Path, progress: bool, trackers: Sequence[str]
+    trainer: SFTTrainer, config: SFTConfig, output: Path, staging: Path, label: str | None, trackers: Sequence[str]
 ) -> int:
     """Train until the epochs are over or the held-out loss has stopped falling, and put the best adapter in place."""
     stopping = EarlyStopping(config.early_stopping_patience)
@@ -219,7 +220,7 @@ def _train(
         trainer.state = before  # it had stopped, and was killed before it published
     else:
         trainer.add_callback(stopping)
-        run(trainer, checkpoint, output, save_steps=config.save_steps, progress=progress, trackers=trackers)
+        run(trainer, checkpoint, output, save_steps=config.save_steps, label=label, trackers=trackers)
     if trainer.state.best_global_step:
         best = staging / f"checkpoint-{trainer.state.best_global_step}"
         sharding.restore(trainer.adapter_weights(), adapters.read(best))

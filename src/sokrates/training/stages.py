@@ -2,6 +2,7 @@
 
 Contract: the output folder holds the adapter, its tokenizer, `prompt.json` (the style it was trained with, its base's
 where that has one), `config.yaml` and `training.json`; what a killed stage left behind is never read as whole.
+The trainers' libraries are imported when there is something to train.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sokrates import models, stage
 from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
 from sokrates.traces.prompt import STYLE_FILE, PromptStyle
 from sokrates.traces.trace import Trace
-from sokrates.training import tracking
-from sokrates.training.dpo import DPOResult, train_dpo
+from sokrates.training import trackers
 from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair
-from sokrates.training.sft import SFTResult, train_sft
+
+if TYPE_CHECKING:
+    from sokrates.training.dpo import DPOResult
+    from sokrates.training.sft import SFTResult
 
 
 def default_style(config: Config) -> PromptStyle:
@@ -28,13 +32,22 @@ def default_style(config: Config) -> PromptStyle:
 
 
 def fine_tune(
-    traces: Sequence[Trace], model_name: str, config: Config, output: Path, *, progress: bool = True
+    traces: Sequence[Trace],
+    model_name: str,
+    config: Config,
+    output: Path,
+    *,
+    label: str = "sft",
+    progress: bool = True,
 ) -> SFTResult:
-    """SFT of a model (a new adapter) or of an adapter (trained on) on traces; some are held out by the seed.
+    """SFT of a model (a new adapter) or of an adapter (trained on) on traces; some are held out by the seed. `label` is
+    what the bar calls it.
 
     Errors: SokratesError for no traces, a trace that is too long, or a model that cannot be loaded.
     """
-    tracking.check(config.tracking.trackers)
+    from sokrates.training.sft import train_sft
+
+    trackers.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     tokenizer = models.load_tokenizer(model_name)
     style = models.style(paths, default_style(config))
@@ -56,6 +69,7 @@ def fine_tune(
         extras=_extras(style, config),
         heldout=prepared[:heldout],
         require_flash=config.hardware.require_flash,
+        label=label,
         progress=progress,
         trackers=config.tracking.trackers,
     )
@@ -66,12 +80,22 @@ def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
     return [trace for trace in traces if trace.prompt_tokens + trace.completion_tokens < max_length]
 
 
-def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path, *, progress: bool = True) -> DPOResult:
-    """DPO of an adapter on preference pairs, its frozen self the reference.
+def prefer(
+    pairs: Sequence[Pair],
+    model_name: str,
+    config: Config,
+    output: Path,
+    *,
+    label: str = "dpo",
+    progress: bool = True,
+) -> DPOResult:
+    """DPO of an adapter on preference pairs, its frozen self the reference. `label` is what the bar calls it.
 
     Errors: SokratesError for no pairs, a pair that is too long, or a name that is no adapter.
     """
-    tracking.check(config.tracking.trackers)
+    from sokrates.training.dpo import train_dpo
+
+    trackers.check(config.tracking.trackers)
     paths = models.resolve(model_name)
     if paths.adapter is None:
         raise SokratesError(f"{model_name}: DPO trains on from an adapter; make one first with `sokrates sft`")
@@ -90,6 +114,7 @@ def prefer(pairs: Sequence[Pair], model_name: str, config: Config, output: Path,
         base_name=paths.base_name,
         extras=_extras(style, config),
         require_flash=config.hardware.require_flash,
+        label=label,
         progress=progress,
         trackers=config.tracking.trackers,
     )

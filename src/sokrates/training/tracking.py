@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from sokrates import ranks
-from sokrates.errors import SokratesError
-from sokrates.training.figures import Meter
+from sokrates.training.figures import Meter, Pace
+from sokrates.training.trackers import check
 
 FOLDER = "runs"
 PROJECT = "sokrates"
@@ -30,15 +29,6 @@ NAMES = {
     "rewards/margins": "margin",
     "learning_rate": "learning_rate",
 }
-
-
-def check(trackers: Sequence[str]) -> None:
-    """Errors: SokratesError naming the extra for a tracker whose package is not installed."""
-    for name in trackers:
-        if find_spec(name) is None:
-            raise SokratesError(
-                f"tracking with {name}: the package is not installed; expected it by `pip install 'sokrates[tracking]'`"
-            )
 
 
 def values(logs: Mapping[str, float]) -> dict[str, float]:
@@ -55,8 +45,8 @@ class Tracking(TrainerCallback):
 
     def __init__(self, trackers: Sequence[str], output: Path, meter: Meter) -> None:
         check(trackers)
-        self.meter, self.seen = meter, (0.0, 0.0)
-        self.trackers = [_tracker(name, output) for name in trackers] if ranks.is_main() else []
+        self.pace = Pace(meter)
+        self.trackers = [make_tracker(name, output) for name in trackers] if ranks.is_main() else []
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -74,7 +64,7 @@ class Tracking(TrainerCallback):
     ) -> None:
         found = values(logs)
         if "loss" in found and self.trackers:
-            found["tokens_per_second"] = self._rate()
+            found["tokens_per_second"] = self.pace.tokens_per_second()
         for tracker in self.trackers if found else ():
             tracker.log(found, step=state.global_step)
 
@@ -84,15 +74,9 @@ class Tracking(TrainerCallback):
         for tracker in self.trackers:
             tracker.finish()
 
-    def _rate(self) -> float:
-        """Real tokens a second of all processes since the last entry, taking each to have as many as this one."""
-        now = (self.meter.totals()[0], self.meter.so_far())
-        tokens, seconds = (new - old for new, old in zip(now, self.seen, strict=True))
-        self.seen = now
-        return ranks.count() * tokens / max(seconds, 1e-9)
 
-
-def _tracker(name: str, output: Path) -> Any:
+def make_tracker(name: str, output: Path) -> Any:
+    """accelerate's tracker of a name, for curves whose run is called as the folder is; not started."""
     from accelerate.tracking import TensorBoardTracker, TrackioTracker, WandBTracker
 
     folder = output / FOLDER

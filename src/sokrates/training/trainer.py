@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import datasets
 import msgspec
 import torch
-from accelerate.utils import tqdm
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from torch.optim.lr_scheduler import LambdaLR
@@ -34,6 +34,9 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import SaveStrategy
 
 from sokrates import ranks
+from sokrates.bar import Bar
+from sokrates.console import bar
+from sokrates.disk import Writing
 from sokrates.training import adapters, figures, finite, sharding
 from sokrates.training.tracking import Tracking
 
@@ -267,19 +270,46 @@ class SaveEvery(TrainerCallback):
         control.should_log |= control.should_save
 
 
-class ProgressBar(TrainerCallback):
-    """One line for the whole training, with the latest losses beside it."""
+class ShowProgress(TrainerCallback):
+    """Moves a bar with training, and tells what was logged last: the losses, DPO's rewards, tokens a second."""
 
-    def __init__(self) -> None:
-        self.latest: dict[str, float] = {}
+    SHOWN = MappingProxyType(
+        {
+            "loss": "loss {:.3f}",
+            "eval_loss": "held-out {:.3f}",
+            "rewards/accuracies": "preferred {:.0%}",
+            "rewards/margins": "margin {:.2f}",
+        }
+    )
+
+    def __init__(self, meter: figures.Meter) -> None:
+        self.pace = figures.Pace(meter)
+        self.bar: Bar | None = None
+        self._latest: dict[str, float] = {}
+        self._tokens = 0.0
+
+    def facts(self) -> list[str]:
+        """The latest figures in words."""
+        return self._told(self._tokens)
+
+    def told(self) -> list[str]:
+        """The figures at the end of training, tokens a second over all of it."""
+        return self._told(self.pace.overall())
+
+    def _told(self, rate: float) -> list[str]:
+        latest = self._latest.copy()
+        words = [text.format(latest[name]) for name, text in self.SHOWN.items() if name in latest]
+        return [*words, f"{rate:,.0f} tokens/s"] if rate else words
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step")
+        if self.bar:
+            self.bar.begin(state.global_step, state.max_steps)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.bar.update()
+        if self.bar:
+            self.bar.advance()
 
     def on_log(
         self,
@@ -289,14 +319,9 @@ class ProgressBar(TrainerCallback):
         logs: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        shown = {"loss": "loss", "eval_loss": "held-out", "rewards/margins": "margin"}
-        self.latest |= {shown[name]: value for name, value in logs.items() if name in shown}
-        self.bar.set_postfix({name: f"{value:.3f}" for name, value in self.latest.items()})
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.bar.close()
+        self._latest |= {name: value for name, value in logs.items() if name in self.SHOWN}
+        if "loss" in logs:
+            self._tokens = self.pace.tokens_per_second()
 
 
 def arguments(model: PreTrainedModel | PeftModel, staging: Path) -> dict[str, Any]:
@@ -329,7 +354,8 @@ def publish(
     """`adapters.publish` of a trainer's adapter, gathered where the processes hold parts of it."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     state = sharding.whole(trainer.adapter_weights())
-    adapters.publish(model, tokenizer, result, output, base_name, extras, state)
+    with Writing(output):
+        adapters.publish(model, tokenizer, result, output, base_name, extras, state)
 
 
 def run(
@@ -338,10 +364,10 @@ def run(
     output: Path,
     *,
     save_steps: int,
-    progress: bool,
+    label: str | None,
     trackers: Sequence[str] = (),
 ) -> None:
-    """Train to the end, from `checkpoint` where there is one, with a bar if `progress`.
+    """Train to the end, from `checkpoint` where there is one, with a bar of this `label` if there is one.
 
     A checkpoint is written every `save_steps` optimizer steps besides those that the arguments ask for. `trackers` get
     the curves, and may put files of their own into `output`.
@@ -349,13 +375,20 @@ def run(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLastStep())
     trainer.add_callback(SaveEvery(save_steps))
-    if progress and ranks.is_main():
-        trainer.add_callback(ProgressBar())
     trainer.add_callback(Tracking(trackers, output, trainer.meter))
     figures.reset_memory(trainer.args.device)
-    trainer.meter.start()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    trainer.meter.stop()
+    with Writing(output), _bar(trainer, label) if label and ranks.is_main() else nullcontext():
+        trainer.meter.start()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.meter.stop()
+
+
+@contextmanager
+def _bar(trainer: Any, label: str) -> Iterator[None]:
+    progress = ShowProgress(trainer.meter)
+    with bar(label, None, "steps", progress.facts, told=progress.told, metered=True) as progress.bar:
+        trainer.add_callback(progress)
+        yield
 
 
 def announce(text: str) -> None:

@@ -20,6 +20,7 @@ import msgspec
 
 from sokrates import jsonl, stage
 from sokrates.config import Config
+from sokrates.disk import Writing
 from sokrates.errors import BadRecord, SokratesError
 from sokrates.traces.trace import Trace
 from sokrates.verification.certificate import kernel
@@ -56,7 +57,7 @@ def verify_file(
     if stage.begin(output, {"verify": stage.file_hash(path), "kernel": kernel()}, Config()):
         earlier: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
         return earlier
-    with Pool(judge, workers) as pool, jsonl.partial_path(target).open("a+b") as file:
+    with Writing(target), Pool(judge, workers) as pool, jsonl.partial_path(target).open("a+b") as file:
         verification = _Verification(Path(path), pool, set_aside, on_trace)
         verification.run(file)
         file.flush()

@@ -22,6 +22,7 @@ import msgspec
 
 from sokrates import jsonl, stage
 from sokrates.config import Config
+from sokrates.disk import Writing
 from sokrates.errors import SokratesError
 from sokrates.problems import Problem
 from sokrates.problems.labels import LabelStatus, check_label, classical_difference
@@ -88,7 +89,7 @@ def validate_file(
         earlier: dict[str, Any] = jsonl.read_json(output / stage.SUMMARY)
         return earlier
     coverage = Coverage()
-    with jsonl.partial_path(output / JOURNAL).open("a+b") as journal:
+    with Writing(output / JOURNAL), jsonl.partial_path(output / JOURNAL).open("a+b") as journal:
         finished = _finished(journal)
         for done in _with_rest(finished, iter(problems), journal, max_steps, workers):
             coverage.add(done)
