@@ -56,7 +56,7 @@ def run_jobs(
             continue
         in_vain = in_vain + 1 if failed_at == left[0] else 0
         for job in left if in_vain == 2 else [failed_at]:
-            jsonl.write_json(_file(folder, job), {"row": job, "error": _end_of(log)})
+            jsonl.write_json(_file(folder, job), {"row": job, "error": end_of(log)})
 
 
 def _run(jobs: list[str], command: list[str], folder: Path, limits: Limits, log: Path, until: float) -> str | None:
@@ -70,7 +70,7 @@ def _run(jobs: list[str], command: list[str], folder: Path, limits: Limits, log:
     try:
         return _watch(process, list(jobs), folder, limits, until)
     finally:
-        _end(process)
+        end(process)
 
 
 def _watch(process: subprocess.Popen[bytes], jobs: list[str], folder: Path, limits: Limits, until: float) -> str | None:
@@ -87,7 +87,7 @@ def _watch(process: subprocess.Popen[bytes], jobs: list[str], folder: Path, limi
     return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End the process, gently if it is about to end by itself, and whatever it has started."""
     try:
         process.wait(timeout=10)
@@ -104,5 +104,6 @@ def _file(folder: Path, job: str) -> Path:
     return folder / f"{job}.json"
 
 
-def _end_of(log: Path) -> str:
+def end_of(log: Path) -> str:
+    """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import msgspec
 import pytest
@@ -180,3 +181,16 @@ def test_a_trace_whose_verification_ends_its_process_is_kept_without_verdicts(co
     assert len(traces) == 6 and summary["valid_traces"] == 0
     assert {trace.all_steps_valid for trace in traces} == {None}
     assert all("ended the worker process" in trace.invalid_reason for trace in traces)
+
+
+def test_what_an_engine_takes_to_start_is_not_counted_as_generation(config, asker, tmp_path):
+    def slowly():
+        time.sleep(0.3)
+        return asker.start()
+
+    slow = msgspec.structs.replace(asker, start=slowly)
+    summary = generate_traces(PROBLEMS, slow, config.trace_generation, tmp_path, config)
+    seconds = summary["seconds"]
+    assert seconds["load"] >= 0.3
+    working = seconds["generate"] + seconds["verify"] + seconds["write"]
+    assert summary["traces_per_second"] == pytest.approx(6 / working, rel=0.05)

@@ -582,6 +582,7 @@ def evaluate(**params: Any) -> None:
     config = resolve(params, "", "evaluation")
     from sokrates import evaluation
     from sokrates.asking import load_asker
+    from sokrates.clock import Clock
     from sokrates.generation import select, within_window
     from sokrates.metrics import breakdown
     from sokrates.report.table import results_table
@@ -589,12 +590,14 @@ def evaluate(**params: Any) -> None:
     aside = _aside(params["output"] / "problems.jsonl", params["skip_bad"])
     problems = select(_problems(params["data_file"], aside), config.evaluation.problems, config.evaluation.seed)
     _use_threads(config)
-    asker = load_asker(config.model, config)
+    clock = Clock()
+    with clock.part("load"):
+        asker = load_asker(config.model, config)
     if aside is not None:
         problems = within_window(problems, asker, params["data_file"], aside)
     _report_aside(aside)
     with trace_progress("evaluate", len(problems)) as on_trace:
-        row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace)
+        row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace, clock=clock)
     print_table(results_table([row, *evaluation.reference_rows(problems)]))
     print_table(results_table(breakdown(row)))
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sokrates import jsonl, metrics
+from sokrates.clock import Clock
 from sokrates.config import Config, EvaluationConfig
 from sokrates.errors import SokratesError
 from sokrates.generation import Asker, OnTrace, generate_traces
@@ -37,11 +38,12 @@ def evaluate(
     *,
     votes: int = 1,
     on_trace: OnTrace | None = None,
+    clock: Clock | None = None,
 ) -> Row:
     """The row of one model on these problems. With `votes` above 1 so many samples, drawn at the temperature of
     generation, vote on each answer.
 
-    Errors: as `generate_traces`; SokratesError for a problem without a label.
+    `clock`, errors: as `generate_traces`; SokratesError for a problem without a label.
     """
     unlabelled = [problem.problem_id for problem in problems if problem.label is None]
     if unlabelled or not problems:
@@ -53,7 +55,7 @@ def evaluate(
     temperature = config.evaluation.temperature if votes == 1 else config.trace_generation.temperature
     asked = {"samples_per_problem": votes, "num_problems": 0, "temperature": temperature}
     generation = config.trace_generation.model_copy(update=asked)
-    generate_traces(problems, asker, generation, output, config, on_trace=on_trace)
+    generate_traces(problems, asker, generation, output, config, on_trace=on_trace, clock=clock)
     row = metrics.stage_row(stage, measured(output))
     jsonl.write_json(output / RESULTS, [row])
     return row

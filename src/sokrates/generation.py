@@ -81,8 +81,9 @@ def generate_traces(
 ) -> dict[str, Any]:
     """Sample, verify and write the traces of all problems; returns the summary. `on_trace` sees each finished trace.
 
-    The summary's `seconds` say where the time went, after what the `clock` says already: generate (which includes
-    waiting for the engine), verify (what verification costs this process) and write.
+    The summary's `seconds` say where the time went, after what the `clock` says already: load (the engine's start, or
+    its taking up of another adapter), generate (which includes waiting for the engine), verify (what verification costs
+    this process) and write. Rates leave load out.
 
     Errors: SokratesError where the folder holds another run, or a prompt does not fit the model's window.
     """
@@ -169,7 +170,8 @@ def _requests(
 def _sampled(requests: Sequence[Request], asker: Asker, generation: GenerationConfig, clock: Clock) -> Iterator[Trace]:
     """Each completion as a verified trace, in any order; what verification costs this process is `verify`'s time."""
     judge = Judge(generation.max_steps, generation.seed, asker.model, asker.adapter)
-    engine = asker.start()
+    with clock.part("load", of="generate"):
+        engine = asker.start()
     if isinstance(engine, Pipeline):
         clock.add("verify", 0.0)
         yield from engine.finished(requests, sampling(generation), judge)
