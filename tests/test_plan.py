@@ -13,6 +13,7 @@ from sokrates import jsonl, oak, stage
 from sokrates.cli import main
 from sokrates.config import load
 from sokrates.errors import SokratesError
+from sokrates.pace import Pace
 from sokrates.plan import Unseen
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.report.planned import Planned, State
@@ -61,7 +62,8 @@ def test_the_stages_in_their_order_with_counts_and_bounds(tmp_path):
         "evaluate vote": "60 traces",
     }
     assert {stage.state for stage in stages.values()} == {State.TO_DO}
-    assert stages["iter1: dpo"].seconds == pytest.approx(2 * stages["evaluate vote"].count / 60 * 40 / 8.82, rel=1e-3)
+    one_epoch = Pace(config(tmp_path / "run")).dpo(40)
+    assert one_epoch is not None and stages["iter1: dpo"].seconds == pytest.approx(2 * one_epoch.seconds)
 
 
 def test_further_sets_are_evaluated_after_the_run_s_own(tmp_path):
