@@ -8,19 +8,14 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
-from sokrates import bar
 from sokrates.console import progress, trace_progress
+from tests import screens
 
 
 @pytest.fixture
 def screen(monkeypatch):
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    console = Console(file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
-    monkeypatch.setattr(bar, "terminal", lambda: console)
-    return console.file
+    return screens.screen(monkeypatch, 80)
 
 
 def trace(correct, valid, tokens):

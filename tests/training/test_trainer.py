@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 from transformers import TrainerCallback
 
-from sokrates import bar
 from sokrates.config import DPOConfig, SFTConfig
 from sokrates.training.attention import choose
 from sokrates.training.dpo import DPOTrainer, columns, make_trainer, train_dpo, training_arguments
 from sokrates.training.reference import Reference
 from sokrates.training.sft import train_sft
 from sokrates.training.trainer import join, run
+from tests import screens
 from tests.training import tiny_training
 
 
@@ -91,11 +89,7 @@ def test_inputs_that_are_not_cast_to_and_fro_give_the_same_numbers(pairs, tmp_pa
 @pytest.fixture
 def screen(monkeypatch):
     """What training draws on a wide terminal."""
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    console = Console(file=io.StringIO(), force_terminal=True, width=200, legacy_windows=False)
-    monkeypatch.setattr(bar, "terminal", lambda: console)
-    return console.file
+    return screens.screen(monkeypatch, 200)
 
 
 def test_the_bar_of_sft_tells_the_losses_and_tokens_a_second(new_base, tokenizer, examples, tmp_path, screen, capsys):
