@@ -49,6 +49,16 @@ def test_the_whole_vocabulary_is_sorted_where_the_likely_tokens_are_not_enough()
     assert both[0] > sampling.LIKELY > both[1]
 
 
+def test_noise_is_finite_where_the_uniform_number_rounds_to_one():
+    """One number in 2^25 does, as that of stream 22616 at token 404, which was found by trying."""
+    streams, steps = tensors(22616), tensors(0)
+    noise = gumbel(streams, steps, 1024)
+    assert noise.isfinite().all() and noise.argmin().item() == 404
+    logits = torch.full((1, 1024), -9.0)
+    logits[0, 404] = 3.0
+    assert choose(logits, streams, steps, temperature=0.7, top_p=0.95).item() == 404
+
+
 def test_samples_follow_the_probabilities():
     probs = [0.5, 0.3, 0.15, 0.05]
     rows = 20_000

@@ -52,3 +52,19 @@ def test_rows_may_be_views_of_something_wider():
     logits, streams, steps = case(8, 300)
     found, expected = both(logits[:, :200], streams, steps, temperature=1.0, top_p=0.9)
     assert found == expected
+
+
+def test_a_likely_token_whose_noise_is_the_least_is_still_chosen():
+    """By the hash of this stream token 404's uniform number rounds to 1: found by trying, it is one in 2^25."""
+    logits = torch.full((2, 1024), -9.0)
+    logits[:, 404] = 3.0
+    streams, steps = torch.tensor([22616, 22617]), torch.zeros(2, dtype=torch.long)
+    found, expected = both(logits, streams, steps, temperature=0.7, top_p=0.95)
+    assert found == expected == [404, 404]
+
+
+def test_a_row_without_a_possible_token_ends():
+    logits, streams, steps = case(2, 9000)
+    logits[1] = float("-inf")
+    found, expected = both(logits, streams, steps, temperature=1.0, top_p=0.9)
+    assert found == expected and found[1] == 0

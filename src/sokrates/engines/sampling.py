@@ -20,6 +20,9 @@ _MIX = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
 LIKELY = 64
 """How many tokens are looked at for the nucleus before all are sorted: it is rarely larger."""
 
+LARGEST = 1 - 2.0**-24
+"""The largest float below 1. One in 2^25 numbers would round to 1, whose noise is -inf: a token that cannot be drawn."""
+
 
 def stream(seed: int, problem_id: str, sample: int) -> int:
     """The random stream of a sample, as a signed 64-bit number."""
@@ -67,7 +70,7 @@ def gumbel(streams: torch.Tensor, steps: torch.Tensor, vocabulary: int) -> torch
     keys = _mixed(_mixed(streams) + steps * _GAMMA)
     bits = _mixed(keys[:, None] + tokens * _GAMMA)
     # 40 bits; 1 - U is what is drawn, for a float keeps more digits near 0, where the large noise comes from.
-    rest = (_shifted(bits, 24).float() + 0.5) * 2.0**-40
+    rest = ((_shifted(bits, 24).float() + 0.5) * 2.0**-40).clamp(max=LARGEST)
     return -torch.log(-torch.log1p(-rest))
 
 

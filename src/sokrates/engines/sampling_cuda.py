@@ -3,7 +3,8 @@
 Contract: the same choice as `sampling.choose` for a temperature above 0, up to the rounding of logarithms. Nothing is
 sorted: the token with the largest score and noise is the answer if it lies in the nucleus, that is, if the tokens more
 likely than it have less than `top_p` of the probability; if not, everything at most as likely as it lies outside too,
-and the next best is looked for among what is more likely. That ends after about 1 / top_p rounds.
+and the next best is looked for among what is more likely. That ends after about 1 / top_p rounds, and in any case when
+nothing is more likely: a kernel that did not end would hang the engine. Of a row that is -inf throughout it is token 0.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import torch
 import triton
 import triton.language as tl
 
+from sokrates.engines.sampling import LARGEST
+
 BLOCK = 4096
+_LARGEST = tl.constexpr(LARGEST)
 _GAMMA = tl.constexpr(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = tl.constexpr(0xBF58476D1CE4E5B9), tl.constexpr(0x94D049BB133111EB)
 
@@ -42,7 +46,7 @@ def _mixed(number):
 def _gumbel(key, tokens):
     """Standard Gumbel noise for tokens, as in `sampling`."""
     bits = _mixed(key + (tokens + 1).to(tl.uint64) * tl.full((), _GAMMA, tl.uint64))
-    rest = ((bits >> 24).to(tl.float32) + 0.5) * (1.0 / 1099511627776.0)
+    rest = tl.minimum(((bits >> 24).to(tl.float32) + 0.5) * (1.0 / 1099511627776.0), _LARGEST)
     # log(1 - rest) without losing the digits of a small rest: Kahan's way to log1p.
     kept = 1.0 - rest
     lost = tl.where(kept == 1.0, 1.0, kept - 1.0)
@@ -66,7 +70,7 @@ def _choose(logits, stride, streams, steps, chosen, scale, top_p, vocabulary: tl
         highest = higher
     bound, above = float("-inf"), float("inf")
     best_token = tl.full((), 0, tl.int64)
-    while above >= top_p * total:
+    while (above >= top_p * total) & (above > 0):
         best = float("-inf")
         for begin in range(0, vocabulary, BLOCK):
             tokens = begin + tl.arange(0, BLOCK)
