@@ -57,6 +57,23 @@ def test_a_model_folder(base, monkeypatch):
     assert models.load_model("base", device="cpu", dtype="bfloat16").dtype == torch.bfloat16
 
 
+def test_weights_that_are_read_straight_to_their_device(monkeypatch):
+    usual = models.load_model("embedded", device="cpu").state_dict()
+    monkeypatch.setattr(models, "_straight_to", lambda place: place)
+    model = models.load_model("embedded", device="cpu")
+    assert not hasattr(model, "hf_device_map"), "to a trainer a map means several devices"
+    assert all(torch.equal(value, usual[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.gpu
+def test_weights_are_read_straight_to_a_gpu():
+    model = models.load_model("embedded")
+    assert not hasattr(model, "hf_device_map")
+    assert {parameter.device.type for parameter in model.parameters()} == {"cuda"}
+    usual = models.load_model("embedded", device="cpu", dtype="bfloat16").state_dict()
+    assert all(torch.equal(value.cpu(), usual[name]) for name, value in model.state_dict().items())
+
+
 def test_an_adapter_folder(base, adapter):
     assert models.resolve(str(adapter)) == models.ModelPaths(str(base), str(adapter), str(base))
     model = models.load_model(str(adapter), device="cpu")

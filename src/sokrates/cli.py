@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sokrates import ranks
+from sokrates import __version__, ranks
 from sokrates.cli_options import given, options
 from sokrates.config import (
     Config,
@@ -121,7 +121,7 @@ def _resolved(params: dict[str, Any], *sections: str) -> Config:
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="sokrates")
+@click.version_option(__version__, prog_name="sokrates")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Train language models to prove: every step of a trace is checked by a sound symbolic solver.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sokrates.engines.vllm_lora import RANKS, adapter_rank, check_adapter, engine_room, options, room
+from sokrates.engines.vllm_lora import RANKS, adapter_rank, check_adapter, check_dtype, engine_room, options, room
 from sokrates.errors import SokratesError
 from sokrates.models import ModelPaths
 
@@ -64,6 +64,13 @@ def test_the_engines_room(tmp_path):
         SokratesError, match="its rank is 20; the engine has room for 16: start it with max_lora_rank=32"
     ):
         engine_room(tuned, 16)
+
+
+def test_a_number_format_that_adapters_cannot_be_applied_in():
+    for dtype, cuda, largest in [("bfloat16", True, 16), ("float32", True, 0), ("float32", False, 16)]:
+        check_dtype(dtype, cuda, largest)
+    with pytest.raises(SokratesError, match="float32: on a GPU vLLM applies adapters in bfloat16"):
+        check_dtype("float32", True, 16)
 
 
 def test_an_engine_takes_adapters_of_its_own_base(tmp_path):

@@ -79,6 +79,7 @@ class VllmEngine:
         self._base_name = paths.base_name
         self._dtype = vllm_start.number_format(dtype, cuda)
         self._largest_rank = vllm_lora.engine_room(paths, max_lora_rank)
+        vllm_lora.check_dtype(self._dtype, cuda, self._largest_rank)
         self._sleep_mode = sleep_mode
         self._check = check
         self._probes: Probes | None = None

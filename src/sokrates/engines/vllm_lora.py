@@ -74,6 +74,15 @@ def engine_room(paths: ModelPaths, max_lora_rank: int) -> int:
     return largest
 
 
+def check_dtype(dtype: str, cuda: bool, largest: int) -> None:
+    """Errors: SokratesError for a number format in which vLLM has no kernels for adapters; `largest` as `options`."""
+    if cuda and largest and dtype == "float32":
+        raise SokratesError(
+            "float32: on a GPU vLLM applies adapters in bfloat16 or float16 alone; "
+            "give hardware.dtype=bfloat16, or use --engine transformers"
+        )
+
+
 def options(largest: int) -> dict[str, Any]:
     """What `vllm.LLM` is told of adapters: room for one of this rank, or none for 0."""
     return {"enable_lora": True, "max_lora_rank": largest, "max_loras": 1} if largest else {}

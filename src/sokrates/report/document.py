@@ -12,11 +12,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from sokrates import jsonl
+from sokrates import __version__, jsonl
 from sokrates.metrics import stage_row
 from sokrates.report import sections
 from sokrates.report.explorer import Columns, Traces, index, pieces, slim, survey
@@ -90,7 +89,7 @@ def _document(run: RunFolder, found: Traces) -> Html:
         "body",
         tag("a", "Skip to the traces", href="#traces", class_="skip"),
         tag("nav", *links, tag("a", "traces", href="#traces"), _theme_button(), aria_label="Sections"),
-        tag("main", tag("header", sections.head(run, found, version("sokrates"))), *parts.values(), _explorer()),
+        tag("main", tag("header", sections.head(run, found, __version__)), *parts.values(), _explorer()),
         Html("<!-- data -->"),
         tag("script", script, type="module"),
     )
