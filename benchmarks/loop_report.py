@@ -272,7 +272,7 @@ def plot(summary: Mapping[str, Any], path: Path) -> None:
     axes.invert_yaxis()
     machine = rows[0]["machine"]
     where = machine["gpu"]["name"] if machine["gpu"] else machine["cpu"]
-    axes.set_title(f"a whole loop of {summary['iterations']} iterations\n{where}", fontsize=11, loc="left")
+    axes.set_title(f"a whole loop, iterations: {summary['iterations']}\n{where}", fontsize=11, loc="left")
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.25), ncols=len(PARTS), frameon=False, fontsize=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
