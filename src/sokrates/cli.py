@@ -481,7 +481,7 @@ def recheck(traces: Path, output: Path | None, workers: int | None) -> None:
 @main.command()
 @click.argument("traces", type=_FILE)
 @click.option("--output", type=_FILE, required=True, help="JSON lines of preference pairs.")
-@options(PairsConfig, "min_gap", "max_pairs_per_problem", "signal")
+@options(PairsConfig, "min_gap", "max_pairs_per_problem", "compared", "signal")
 @configured
 def pairs(**params: Any) -> None:
     """Turn verified traces into preference pairs: a fully valid trace over a worse one of the same problem.

@@ -235,6 +235,11 @@ class PairsConfig(Section):
     all_valid_bonus: float = Field(default=0.5, ge=0, description="Score for a trace that is valid as a whole.")
     min_gap: float = Field(default=0.1, ge=0, description="Least difference of score between chosen and rejected.")
     max_pairs_per_problem: int = Field(default=2, ge=1, description="Most pairs from one problem.")
+    compared: Literal["whole", "first_error"] = Field(
+        default="whole",
+        description="How much of two traces makes a pair: all, or as many steps of each as the rejected one has until "
+        "its first error, so that neither is preferred for its length.",
+    )
     signal: Signal = Field(
         default="verified",
         description="What makes a trace better: verified steps; for ablations the answer alone, or steps by the weak "

@@ -56,6 +56,17 @@ def test_a_completion_is_what_the_engine_would_have_to_say(tokenizer):
     assert tokenizer.decode([*prompt, *ids[:-1]]) == build_prompt(problem, PromptStyle(instructions=False)) + text
 
 
+def test_a_part_of_a_completion_has_the_tokens_that_it_has_in_the_whole(tokenizer):
+    text = gold_completion(PROBLEMS[0])
+    whole = encode_completion(tokenizer, text)
+    for until in range(len(text)):
+        part = encode_completion(tokenizer, text, until=until)
+        assert part == whole[: len(part)]
+        assert text.startswith(tokenizer.decode(part)) and len(tokenizer.decode(part)) <= until
+        assert len(tokenizer.decode(whole[: len(part) + 1])) > until, "no token that lies in it is left out"
+    assert encode_completion(tokenizer, text, until=len(text)) == whole
+
+
 def test_what_all_prompts_share_stands_first():
     first, second = (build_prompt(problem, PromptStyle(example=True)) for problem in PROBLEMS[:2])
     assert first.startswith(INSTRUCTIONS + "\n" + EXAMPLE)

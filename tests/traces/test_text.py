@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.logic.rules import CONCLUDE, RULES
-from sokrates.traces.text import parse, parse_action, render, render_action
+from sokrates.traces.text import end_of_step, parse, parse_action, render, render_action
 
 thoughts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40).map(str.strip)
 actions = st.tuples(st.sampled_from([*RULES, CONCLUDE, "RULE"]), st.lists(st.integers(0, 10**9 - 1), max_size=4))
@@ -28,6 +28,25 @@ def test_what_is_rendered_is_parsed_back(steps, answer):
 
 
 @settings(max_examples=500)
+@given(st.lists(st.tuples(thoughts, actions), min_size=1, max_size=8), st.sampled_from(ANSWERS), st.data())
+def test_where_a_step_ends(steps, answer, data):
+    text = render(steps, answer)
+    number = data.draw(st.integers(1, len(steps)))
+    assert parse(text[: end_of_step(text, number)]).steps == parse(text).steps[:number]
+    assert text[end_of_step(text, len(steps)) :].strip() == f"Final Answer: {answer.value}"
+    assert end_of_step(text, len(steps) + 1) == len(text)
+
+
+@given(st.text(max_size=200), st.integers(1, 5))
+def test_where_a_step_of_any_text_ends(text, number):
+    assert len(parse(text[: end_of_step(text, number)]).steps) == min(number, len(parse(text).steps))
+
+
+def test_there_is_no_step_before_the_first():
+    with pytest.raises(ValueError, match="step 0; expected 1 or more"):
+        end_of_step("Action: a", 0)
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_parsed(text):
     for completion in (

@@ -177,6 +177,53 @@ def test_the_published_signal_looks_at_the_published_rule_alone():
     assert chosen(accepted, refused, signal="published") == []
 
 
+def written(sample: int, steps: str, **settings: object) -> Trace:
+    """A trace with the text of its steps, which are told apart by sample."""
+    lines = [f"Thought: {sample}.{place}{mark}.\nAction: a\n" for place, mark in enumerate(steps)]
+    return trace(sample, steps=steps, text="".join([*lines, "Final Answer: TRUE"]), **settings)
+
+
+def test_traces_can_be_compared_until_the_first_error_alone():
+    winner, loser = written(0, "vvvvv"), written(1, "vvxvvvvvv")
+    (pair,), summary = build_pairs([winner, loser], PairsConfig(compared="first_error"))
+    assert (pair.chosen, pair.rejected) == (winner.completion, loser.completion)
+    until = "Thought: 1.0v.\nAction: a\nThought: 1.1v.\nAction: a\nThought: 1.2x.\nAction: a\n"
+    assert loser.completion[: pair.rejected_until] == until
+    assert pair.chosen_until == pair.rejected_until
+    assert (summary.pairs.chosen.steps, summary.pairs.rejected.steps) == (5, 9)
+    assert (summary.pairs.chosen_shorter, summary.pairs.rejected_shorter) == (0, 0)
+    (whole,), _ = build_pairs([winner, loser], PairsConfig())
+    assert whole.chosen_until is whole.rejected_until is None
+
+
+def test_a_trace_that_is_compared_to_its_end_keeps_its_answer():
+    winner, loser = written(0, "vvv"), written(1, "vvx")
+    (pair,), _ = build_pairs([winner, loser], PairsConfig(compared="first_error"))
+    assert pair.chosen_until is pair.rejected_until is None
+
+
+def test_a_winner_that_ended_before_the_error_says_nothing_against_it():
+    until = {"compared": "first_error"}
+    short, long, loser = written(0, "vv"), written(1, "vvvv", unused=1), written(9, "vvvx")
+    assert chosen(short, long, loser) == [(0, 9)]
+    assert chosen(short, long, loser, **until) == [(1, 9)], "the best of those that have as many steps"
+    pairs, summary = build_pairs([short, loser], PairsConfig(**until))
+    assert (pairs, summary.skipped) == ([], {"late_errors": 1})
+    assert chosen(short, loser, written(8, "x"), **until) == [(0, 8)]
+
+
+def test_a_trace_without_an_error_that_is_no_proof_is_compared_whole():
+    cut = written(1, "vvvvvvv", valid=False)
+    (pair,), _ = build_pairs([written(0, "vvv"), cut], PairsConfig(compared="first_error"))
+    assert pair.chosen_until is pair.rejected_until is None
+
+
+def test_where_steps_do_not_count_there_is_no_first_error():
+    wrong = written(1, "xvv", correct=False)
+    (pair,), _ = build_pairs([written(0, "v"), wrong], PairsConfig(compared="first_error", signal="label"))
+    assert pair.chosen_until is pair.rejected_until is None
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [
@@ -240,6 +287,7 @@ configs = st.builds(
     min_gap=st.sampled_from([0.0, 0.1, 0.3]),
     max_pairs_per_problem=st.integers(1, 3),
     signal=st.sampled_from(["verified", "label"]),
+    compared=st.sampled_from(["whole", "first_error"]),
 )
 
 

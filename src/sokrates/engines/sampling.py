@@ -21,7 +21,7 @@ LIKELY = 64
 """How many tokens are looked at for the nucleus before all are sorted: it is rarely larger."""
 
 LARGEST = 1 - 2.0**-24
-"""The largest float below 1. One in 2^25 numbers would round to 1, whose noise is -inf: a token that cannot be drawn."""
+"""The largest float below 1. One in 2^25 numbers would round to 1, whose noise is -inf: a token that is never drawn."""
 
 
 def stream(seed: int, problem_id: str, sample: int) -> int:

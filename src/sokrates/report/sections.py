@@ -36,6 +36,7 @@ SKIPPED = {
     "no_winner": "no valid trace",
     "no_loser": "all traces valid",
     "no_gap": "none worse by the gap",
+    "late_errors": "errors only where proofs have ended",
 }
 
 

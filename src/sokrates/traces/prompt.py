@@ -8,6 +8,7 @@ is kept in `prompt.json` beside its weights, so that an adapter is always asked 
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,7 +116,15 @@ def encode_prompt(tokenizer: Tokenizer, problem: Problem, style: PromptStyle) ->
     return tokenizer.encode(text, add_special_tokens=True)
 
 
-def encode_completion(tokenizer: Tokenizer, completion: str, *, ended: bool = True) -> list[int]:
-    """The token ids of a completion, with the end-of-text token where it `ended` and was not cut."""
+def encode_completion(
+    tokenizer: Tokenizer, completion: str, *, ended: bool = True, until: int | None = None
+) -> list[int]:
+    """The token ids of a completion, with the end-of-text token where it `ended` and was not cut.
+
+    `until` leaves only the tokens, as they are in the whole text, that lie in so many first characters.
+    """
     ids = tokenizer.encode(completion, add_special_tokens=False)
+    if until is not None and until < len(completion):
+        part = tokenizer.encode(completion[:until], add_special_tokens=False)
+        return [token for token, _ in takewhile(lambda both: both[0] == both[1], zip(ids, part, strict=False))]
     return [*ids, tokenizer.eos_token_id] if ended and tokenizer.eos_token_id is not None else ids

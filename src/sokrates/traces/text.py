@@ -77,6 +77,19 @@ def parse(completion: str) -> Parsed:
     return Parsed(steps, *_stated(answers), _joined(thought))
 
 
+def end_of_step(completion: str, number: int) -> int:
+    """How many characters end with the step of this number, from 1, and its blanks; all where there are no more.
+
+    Errors: ValueError for a number below 1.
+    """
+    if number < 1:
+        raise ValueError(f"step {number}; expected 1 or more")
+    marks = list(_MARK.finditer(f"\n{completion}"))
+    actions = [place for place, mark in enumerate(marks) if mark.group(1).lower() == "action"]
+    after = actions[number - 1] + 1 if number <= len(actions) else len(marks)
+    return marks[after].start(1) - 1 if after < len(marks) else len(completion)
+
+
 def _joined(pieces: Iterable[str]) -> str:
     return "\n".join(stripped for piece in pieces if (stripped := piece.strip()))
 

@@ -37,9 +37,11 @@ def pair_ids(pairs: Iterable[Pair], tokenizer: Any, style: PromptStyle) -> Itera
             premises_fol=pair.premises_fol,
             conclusion_fol=pair.conclusion_fol,
         )
+        chosen = encode_completion(tokenizer, pair.chosen, ended=pair.chosen_ended, until=pair.chosen_until)
+        rejected = encode_completion(tokenizer, pair.rejected, ended=pair.rejected_ended, until=pair.rejected_until)
         yield PairIds(
             id=f"{pair.problem_id} ({pair.chosen_sample} over {pair.rejected_sample})",
             prompt_ids=tuple(encode_prompt(tokenizer, problem, style)),
-            chosen_ids=tuple(encode_completion(tokenizer, pair.chosen, ended=pair.chosen_ended)),
-            rejected_ids=tuple(encode_completion(tokenizer, pair.rejected, ended=pair.rejected_ended)),
+            chosen_ids=tuple(chosen),
+            rejected_ids=tuple(rejected),
         )

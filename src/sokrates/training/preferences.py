@@ -12,29 +12,34 @@ padding, and neither length nor shortness decides between clean ones. (An UNKNOW
 is unused.) Losers alternate from both ends of the scores, the worst first, then the best that still leaves the gap: the
 plain contrast, and the near miss that looks most like a proof.
 
-What it does not know: whether proofs that come out valid are the shorter ones to begin with. Long traces have more
-places to go wrong, so the summary reports the lengths of both sides, overall and by label.
+How much of them. Long traces have more places to go wrong, so valid ones are the shorter ones to begin with, and whole
+traces teach to end early as much as to go right; the summary reports the lengths of both sides, overall and by label.
+Where they are compared until the first error, a loser ends with its first bad step, for what follows is evidence of
+nothing (as in Step-DPO, Lai et al. 2024, arXiv:2406.18629, whose pairs differ in one step), and the winner after as
+many steps: length decides nothing. A loser's winner is then the best that has as many steps; without one it is left.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from sokrates.config import PairsConfig
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
+from sokrates.traces.text import end_of_step
 from sokrates.traces.trace import Step, Trace
 
 _ROUNDING = 1e-9
 """Scores are sums of floating-point numbers: a gap that equals the least one must count."""
 
-Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap"]
+Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap", "late_errors"]
 """Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
-valid as a whole (right, under "label"; all accepted, under "published"); all are; or no other is worse by the gap."""
+valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; or all
+that are go wrong only after every winner has ended, and would be compared until there."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +58,23 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     chosen_ended: bool = True
     rejected_ended: bool = True
     """Whether the text came to its end: one that a limit cut is not followed by the end-of-text token."""
+    chosen_until: int | None = None
+    rejected_until: int | None = None
+    """How many characters of the text are compared; None is all, and its end."""
     premises_fol: tuple[str, ...] = ()
     conclusion_fol: str = ""
 
 
+class _Match(NamedTuple):
+    """Two traces to make a pair of, and how many steps of each are compared; None is all."""
+
+    winner: Trace
+    loser: Trace
+    steps: int | None
+
+
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """Means over the chosen or the rejected traces of all pairs; 0 where there are none."""
+    """Means over the chosen or the rejected traces of all pairs, whole as they are; 0 where there are none."""
 
     steps: float
     tokens: float
@@ -76,9 +92,9 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     chosen: Side
     rejected: Side
     chosen_shorter: float
-    """Share of the pairs whose chosen trace has fewer steps."""
+    """Share of the pairs whose chosen trace, as far as it is compared, has fewer steps."""
     rejected_shorter: float
-    """Share of the pairs whose rejected trace has fewer steps."""
+    """Share of the pairs whose rejected trace, likewise, has fewer steps."""
 
 
 class PairsSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +117,7 @@ def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair
     """
     by_problem = _by_problem(traces)
     skipped: Counter[Skip] = Counter()
-    chosen: list[tuple[Trace, Trace]] = []
+    chosen: list[_Match] = []
     for problem_id in sorted(by_problem):
         found = _choose(by_problem[problem_id], config)
         if isinstance(found, str):
@@ -109,7 +125,7 @@ def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair
         else:
             chosen += found
     labels = [(str(label) if label else "none", label) for label in (*ANSWERS, None)]
-    by_label = {name: [pair for pair in chosen if pair[0].label is label] for name, label in labels}
+    by_label = {name: [match for match in chosen if match.winner.label is label] for name, label in labels}
     summary = PairsSummary(
         traces=sum(map(len, by_problem.values())),
         problems=len(by_problem),
@@ -118,7 +134,7 @@ def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair
         pairs=_sides(chosen),
         by_label={name: _sides(part) for name, part in by_label.items() if part},
     )
-    return [_pair(winner, loser, config) for winner, loser in chosen], summary
+    return [_pair(match, config) for match in chosen], summary
 
 
 def score(trace: Trace, config: PairsConfig) -> float:
@@ -168,25 +184,45 @@ def _stated(trace: Trace) -> tuple[object, ...]:
     return trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol, trace.label
 
 
-def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[tuple[Trace, Trace]] | Skip:
-    """The (chosen, rejected) pairs of one problem, or why there are none; `samples` in the order of their numbers."""
+def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Skip:
+    """The pairs of one problem, or why there are none; `samples` in the order of their numbers."""
     if len(samples) < 2:
         return "one_sample"
     distinct = list({trace.completion: trace for trace in reversed(samples)}.values())
     if len(distinct) < 2:
         return "identical_completions"
-    winners = [trace for trace in distinct if _wins(trace, config)]
+    winners = sorted((t for t in distinct if _wins(t, config)), key=lambda trace: _rank(trace, config))
     losers = [trace for trace in distinct if not _wins(trace, config)]
     if not winners:
         return "no_winner"
     if not losers:
         return "no_loser"
-    best = min(winners, key=lambda trace: _rank(trace, config))
-    limit = score(best, config) - config.min_gap + _ROUNDING
-    worse = sorted((t for t in losers if score(t, config) <= limit), key=lambda t: (score(t, config), t.sample))
+    worse = sorted((t for t in losers if _below(winners[0], t, config)), key=lambda t: (score(t, config), t.sample))
     if not worse:
         return "no_gap"
-    return [(best, loser) for loser in _from_both_ends(worse)[: config.max_pairs_per_problem]]
+    matches = [match for loser in _from_both_ends(worse) if (match := _match(winners, loser, config))]
+    return matches[: config.max_pairs_per_problem] or "late_errors"
+
+
+def _match(winners: Sequence[Trace], loser: Trace, config: PairsConfig) -> _Match | None:
+    """A loser with the best winner that tells something against it; None where none does."""
+    error = _first_error(loser, config) if config.compared == "first_error" else None
+    if error is None:
+        return _Match(winners[0], loser, None)
+    enough = (winner for winner in winners if len(winner.steps) >= error and _below(winner, loser, config))
+    return next((_Match(winner, loser, error) for winner in enough), None)
+
+
+def _below(winner: Trace, loser: Trace, config: PairsConfig) -> bool:
+    """Whether the loser's score leaves the gap."""
+    return score(loser, config) <= score(winner, config) - config.min_gap + _ROUNDING
+
+
+def _first_error(trace: Trace, config: PairsConfig) -> int | None:
+    """The number, from 1, of the first step that is not accepted; None where all are, or where steps do not count."""
+    if config.signal == "label":
+        return None
+    return next((number for number, step in enumerate(trace.steps, start=1) if not _accepted(step, config)), None)
 
 
 def _wins(trace: Trace, config: PairsConfig) -> bool:
@@ -205,7 +241,8 @@ def _from_both_ends(items: Sequence[Trace]) -> list[Trace]:
     return [items[index // 2] if index % 2 == 0 else items[-1 - index // 2] for index in range(len(items))]
 
 
-def _pair(winner: Trace, loser: Trace, config: PairsConfig) -> Pair:
+def _pair(match: _Match, config: PairsConfig) -> Pair:
+    winner, loser, steps = match
     return Pair(
         problem_id=winner.problem_id,
         premises=winner.premises,
@@ -219,19 +256,31 @@ def _pair(winner: Trace, loser: Trace, config: PairsConfig) -> Pair:
         rejected_score=score(loser, config),
         chosen_ended=winner.ended,
         rejected_ended=loser.ended,
+        chosen_until=_until(winner, steps),
+        rejected_until=_until(loser, steps),
         premises_fol=winner.premises_fol,
         conclusion_fol=winner.conclusion_fol,
     )
 
 
-def _sides(pairs: Sequence[tuple[Trace, Trace]]) -> Sides:
+def _until(trace: Trace, steps: int | None) -> int | None:
+    """How many characters so many steps take; None where the trace has no more, whatever it says after them."""
+    return None if steps is None or steps >= len(trace.steps) else end_of_step(trace.completion, steps)
+
+
+def _sides(matches: Sequence[_Match]) -> Sides:
+    lengths = [[_length(trace, match.steps) for trace in match[:2]] for match in matches]
     return Sides(
-        pairs=len(pairs),
-        chosen=_side([winner for winner, _ in pairs]),
-        rejected=_side([loser for _, loser in pairs]),
-        chosen_shorter=_mean([len(winner.steps) < len(loser.steps) for winner, loser in pairs]),
-        rejected_shorter=_mean([len(loser.steps) < len(winner.steps) for winner, loser in pairs]),
+        pairs=len(matches),
+        chosen=_side([match.winner for match in matches]),
+        rejected=_side([match.loser for match in matches]),
+        chosen_shorter=_mean([chosen < rejected for chosen, rejected in lengths]),
+        rejected_shorter=_mean([rejected < chosen for chosen, rejected in lengths]),
     )
+
+
+def _length(trace: Trace, steps: int | None) -> int:
+    return len(trace.steps) if steps is None else min(len(trace.steps), steps)
 
 
 def _side(traces: Sequence[Trace]) -> Side:
