@@ -22,6 +22,7 @@ EngineName = Literal["auto", "transformers", "vllm", "ray"]
 GuideName = Literal["none", "grammar", "solver", "random"]
 BaselineName = Literal["sft+", "rft", "label", "published", "actions", "example", "vote", "guided"]
 Signal = Literal["verified", "label", "published"]
+Compared = Literal["whole", "first_error", "correction"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 LARGEST_SEED = 2**32 - 1  # NumPy refuses a larger one
 
@@ -235,10 +236,10 @@ class PairsConfig(Section):
     all_valid_bonus: float = Field(default=0.5, ge=0, description="Score for a trace that is valid as a whole.")
     min_gap: float = Field(default=0.1, ge=0, description="Least difference of score between chosen and rejected.")
     max_pairs_per_problem: int = Field(default=2, ge=1, description="Most pairs from one problem.")
-    compared: Literal["whole", "first_error"] = Field(
+    compared: Compared = Field(
         default="whole",
-        description="How much of two traces makes a pair: all, or as many steps of each as the rejected one has until "
-        "its first error, so that neither is preferred for its length.",
+        description="What a rejected trace is compared with: whole, another sample; first_error, as many steps of one "
+        "as it has until its first error; correction, the step with which a proof goes on where it went wrong.",
     )
     signal: Signal = Field(
         default="verified",
@@ -251,6 +252,8 @@ class PairsConfig(Section):
         best = self.validity_weight + self.correct_bonus + self.all_valid_bonus
         if self.min_gap > best:
             raise ValueError(f"min_gap ({self.min_gap}) should be at most the best score, {best}, or no pair is left")
+        if self.compared == "correction" and self.signal != "verified":
+            raise ValueError(f"compared should not be correction under the signal {self.signal}: errors are corrected")
         return self
 
 

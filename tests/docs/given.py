@@ -22,6 +22,8 @@ def give(page: str, folder: Path) -> None:
         jsonl.write(folder / "dev.jsonl", _prontoqa(10, seed=2))
     elif page == "docs/datasets.md":
         jsonl.write(folder / "folio-validation.jsonl", [FOLIO])
+    elif page == "docs/training.md":
+        jsonl.write(folder / "outputs/traces/traces.jsonl", _traces(samples=4))
     elif page == "docs/report.md":
         jsonl.write(folder / "outputs/traces/traces.jsonl", _traces(samples=4))
         jsonl.write(folder / "outputs/demo/evaluation/iter2/traces.jsonl", _traces(samples=1))

@@ -218,6 +218,63 @@ def test_a_trace_without_an_error_that_is_no_proof_is_compared_whole():
     assert pair.chosen_until is pair.rejected_until is None
 
 
+PROBLEM = Problem(
+    problem_id="max",
+    premises=("Max is a yumpus.", "Each yumpus is a dumpus.", "Each yumpus is a wumpus."),
+    conclusion="Max is a dumpus.",
+    label=Answer.TRUE,
+)
+PROVE = ("Max is a yumpus and each yumpus is a dumpus, so Max is a dumpus.", render_action("MODUS_PONENS", [0, 1]))
+USELESS = ("Max is a yumpus and each yumpus is a wumpus, so Max is a wumpus.", render_action("MODUS_PONENS", [0, 2]))
+LEAP = ("So Max is a dumpus.", render_action("MODUS_PONENS", [1, 2]))
+END = ("So the answer is TRUE.", render_action("CONCLUDE", [0]))
+
+
+CORRECTION = PairsConfig(compared="correction")
+
+
+def real(sample: int, *steps: tuple[str, str], answer: Answer = Answer.TRUE) -> Trace:
+    return msgspec.structs.replace(verify(build_trace(PROBLEM, render(steps, answer))), sample=sample)
+
+
+def test_a_trace_can_be_compared_with_itself_put_right():
+    wrong = real(3, USELESS, LEAP, END)
+    (pair,), summary = build_pairs([wrong], CORRECTION)
+    assert (pair.chosen_sample, pair.rejected_sample) == (3, 3)
+    chosen, rejected = pair.chosen[: pair.chosen_until], pair.rejected[: pair.rejected_until]
+    until = pair.rejected.index("Thought: " + LEAP[0])
+    assert chosen[:until] == rejected[:until] == pair.rejected[:until]
+    thought = "Max is a yumpus (line 0) and each yumpus is a dumpus (line 1), so Max is a dumpus."
+    assert chosen[until:] == f"Thought: {thought}\nAction: {PROVE[1]}\n"
+    assert rejected[until:] == f"Thought: {LEAP[0]}\nAction: {LEAP[1]}\n"
+    assert verify(build_trace(PROBLEM, pair.chosen)).all_steps_valid
+    assert (summary.problems_with_pairs, summary.pairs.chosen_shorter, summary.pairs.rejected_shorter) == (1, 0, 0)
+
+
+def test_a_correction_that_concludes_is_compared_to_its_end():
+    (pair,), _ = build_pairs([real(0, PROVE, LEAP, END)], CORRECTION)
+    assert pair.chosen.endswith("Final Answer: TRUE") and pair.chosen_until is None and pair.chosen_ended
+    assert pair.rejected_until is not None
+
+
+def test_what_cannot_be_corrected_is_counted():
+    sound, undecided = real(0, PROVE, END), msgspec.structs.replace(real(0, LEAP, END), label=Answer.FALSE)
+    _, summary = build_pairs([sound, msgspec.structs.replace(undecided, problem_id="q")], CORRECTION)
+    assert summary.skipped == {"no_loser": 1, "no_correction": 1}
+
+
+def test_no_more_corrections_than_pairs_are_wanted():
+    wrong = [real(number, *[USELESS] * number, LEAP, END) for number in range(4)]
+    pairs, _ = build_pairs([*wrong, real(9, PROVE, END)], CORRECTION)
+    assert [pair.rejected_sample for pair in pairs] == [0, 3]
+
+
+@pytest.mark.parametrize("signal", ["label", "published"])
+def test_only_errors_are_corrected(signal):
+    with pytest.raises(ValueError, match="compared should not be correction under the signal"):
+        PairsConfig(compared="correction", signal=signal)
+
+
 def test_where_steps_do_not_count_there_is_no_first_error():
     wrong = written(1, "xvv", correct=False)
     (pair,), _ = build_pairs([written(0, "v"), wrong], PairsConfig(compared="first_error", signal="label"))
@@ -244,24 +301,9 @@ def test_nothing_in_gives_nothing_out():
     assert (pairs, summary.problems, summary.pairs.chosen.steps) == ([], 0, 0.0)
 
 
-PROBLEM = Problem(
-    problem_id="max",
-    premises=("Max is a yumpus.", "Each yumpus is a dumpus.", "Each yumpus is a wumpus."),
-    conclusion="Max is a dumpus.",
-    label=Answer.TRUE,
-)
-PROVE = ("Max is a yumpus and each yumpus is a dumpus, so Max is a dumpus.", render_action("MODUS_PONENS", [0, 1]))
-USELESS = ("Max is a yumpus and each yumpus is a wumpus, so Max is a wumpus.", render_action("MODUS_PONENS", [0, 2]))
-LEAP = ("So Max is a dumpus.", render_action("MODUS_PONENS", [1, 2]))
-END = ("So the answer is TRUE.", render_action("CONCLUDE", [0]))
-
-
 @pytest.mark.parametrize("padding", [[USELESS], [PROVE], [USELESS, USELESS]])
 def test_a_padded_proof_is_valid_and_still_loses_to_the_plain_one(padding):
-    def sample(number: int, *steps: tuple[str, str]) -> Trace:
-        return msgspec.structs.replace(verify(build_trace(PROBLEM, render(steps, Answer.TRUE))), sample=number)
-
-    padded, plain, leap = sample(0, PROVE, *padding, END), sample(1, PROVE, END), sample(2, LEAP, END)
+    padded, plain, leap = real(0, PROVE, *padding, END), real(1, PROVE, END), real(2, LEAP, END)
     assert padded.all_steps_valid and plain.all_steps_valid and not leap.all_steps_valid
     assert chosen(padded, plain, leap) == [(1, 2)]
 

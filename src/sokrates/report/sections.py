@@ -37,6 +37,7 @@ SKIPPED = {
     "no_loser": "all traces valid",
     "no_gap": "none worse by the gap",
     "late_errors": "errors only where proofs have ended",
+    "no_correction": "no error that a proof can correct",
 }
 
 

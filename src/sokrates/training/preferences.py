@@ -15,15 +15,20 @@ plain contrast, and the near miss that looks most like a proof.
 How much of them. Long traces have more places to go wrong, so valid ones are the shorter ones to begin with, and whole
 traces teach to end early as much as to go right; the summary reports the lengths of both sides, overall and by label.
 Where they are compared until the first error, a loser ends with its first bad step, for what follows is evidence of
-nothing (as in Step-DPO, Lai et al. 2024, arXiv:2406.18629, whose pairs differ in one step), and the winner after as
-many steps: length decides nothing. A loser's winner is then the best that has as many steps; without one it is left.
+nothing, and the winner after as many steps: length decides nothing. A loser's winner is then the best that has as many
+steps; without one it is left.
+
+With what. Under "correction" a loser is compared with itself, put right: the winner has its steps before the first bad
+one, and there the step with which a proof goes on. (Pairs that differ in one step are those of Step-DPO, Lai et al.
+2024, arXiv:2406.18629, where a model writes it; here the prover does, and the kernel verifies it.) It asks for no
+winner among the samples, so problems that are never solved teach too.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,14 +37,18 @@ from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.traces.text import end_of_step
 from sokrates.traces.trace import Step, Trace
+from sokrates.verification.correction import corrected
+
+T = TypeVar("T")
 
 _ROUNDING = 1e-9
 """Scores are sums of floating-point numbers: a gap that equals the least one must count."""
 
-Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap", "late_errors"]
+Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap", "late_errors", "no_correction"]
 """Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
-valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; or all
-that are go wrong only after every winner has ended, and would be compared until there."""
+valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; all
+that are go wrong only after every winner has ended, and would be compared until there; or none of those that go wrong
+can be put right. Under "correction" the first three are no reasons."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +61,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     chosen: str
     rejected: str
     chosen_sample: int
+    """Of a corrected trace the number of the one that it corrects."""
     rejected_sample: int
     chosen_score: float
     rejected_score: float
@@ -186,6 +196,8 @@ def _stated(trace: Trace) -> tuple[object, ...]:
 
 def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Skip:
     """The pairs of one problem, or why there are none; `samples` in the order of their numbers."""
+    if config.compared == "correction":
+        return _corrections(samples, config)
     if len(samples) < 2:
         return "one_sample"
     distinct = list({trace.completion: trace for trace in reversed(samples)}.values())
@@ -202,6 +214,21 @@ def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Ski
         return "no_gap"
     matches = [match for loser in _from_both_ends(worse) if (match := _match(winners, loser, config))]
     return matches[: config.max_pairs_per_problem] or "late_errors"
+
+
+def _corrections(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Skip:
+    """The pairs of one problem, each of a sample that goes wrong with what it should have said there."""
+    distinct = {trace.completion: trace for trace in reversed(samples)}.values()
+    wrong = [(trace, error) for trace in distinct if (error := _first_error(trace, config))]
+    if not wrong:
+        return "no_loser"
+    wrong.sort(key=lambda found: (score(found[0], config), found[0].sample))
+    matches: list[_Match] = []
+    for loser, error in _from_both_ends(wrong):
+        winner = corrected(loser, error - 1)
+        if winner and _below(winner, loser, config) and len(matches) < config.max_pairs_per_problem:
+            matches.append(_Match(winner, loser, error))
+    return matches or "no_correction"
 
 
 def _match(winners: Sequence[Trace], loser: Trace, config: PairsConfig) -> _Match | None:
@@ -236,7 +263,7 @@ def _rank(trace: Trace, config: PairsConfig) -> tuple[float, int, int, int]:
     return -score(trace, config), trace.unused_steps or 0, trace.repeated_steps or 0, trace.sample
 
 
-def _from_both_ends(items: Sequence[Trace]) -> list[Trace]:
+def _from_both_ends(items: Sequence[T]) -> list[T]:
     """First, last, second, last but one, and so on."""
     return [items[index // 2] if index % 2 == 0 else items[-1 - index // 2] for index in range(len(items))]
 
