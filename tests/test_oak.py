@@ -20,6 +20,7 @@ from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.report.folder import read_run
 from sokrates.run import Run, _evaluation_problems
+from sokrates.training.preferences import Pair
 from tests.nvml import Card, Nvml
 from tests.training.test_tracking import curves
 
@@ -173,14 +174,18 @@ def test_further_sets_make_nothing_again_and_a_finished_run_goes_on_with_them(tm
 @pytest.mark.slow
 def test_every_baseline_and_that_adding_them_makes_nothing_again(tmp_path):
     folder = tmp_path / "run"
-    oak.run(config(folder, "oak_loop.baselines=[]"))
+    corrected = "preference_pairs.compared=correction"
+    oak.run(config(folder, "oak_loop.baselines=[]", corrected))
     before = modified(folder)
-    every = f"oak_loop.baselines=[{', '.join(get_args(BaselineName))}]"
-    planned = oak.plan(config(folder, every)).stages
+    every = (f"oak_loop.baselines=[{', '.join(get_args(BaselineName))}]", corrected)
+    planned = oak.plan(config(folder, *every)).stages
     assert {stage.part for stage in planned if stage.state == "done"} == set(finished_parts(folder))
-    oak.run(config(folder, every))
+    oak.run(config(folder, *every))
     assert [stage.part for stage in planned] == finished_parts(folder)
-    assert set(states(folder, every).values()) == {"done"}
+    assert set(states(folder, *every).values()) == {"done"}
+    own, whole = (list(jsonl.read(folder / part / "iter1" / "pairs.jsonl", Pair)) for part in ("", "whole"))
+    assert own and all(pair.chosen_sample == pair.rejected_sample for pair in own)
+    assert whole and all(pair.chosen_sample != pair.rejected_sample and pair.chosen_until is None for pair in whole)
     assert [row["stage"] for row in rows(folder)] == ["base", "sft", "iter1", *get_args(BaselineName)]
     after = modified(folder)
     assert before.items() <= after.items()

@@ -66,19 +66,19 @@ def _best(traces: Sequence[Trace], max_length: int) -> list[Trace]:
     return list(kept.values())
 
 
-def _other_signal(signal: Signal) -> Baseline:
-    """The loop again from SFT's adapter, its pairs made by another signal."""
+def _whole_samples(row: BaselineName, signal: Signal) -> Baseline:
+    """The loop again from SFT's adapter, its pairs made of whole samples by this signal."""
 
     def baseline(this: Stages, loop: Loop) -> None:
         model = loop.start
         for index, problems in enumerate(loop.iterations, start=1):
-            name = f"{signal}/iter{index}"
+            name = f"{row}/iter{index}"
             traces = this.sample("iter1" if index == 1 else name, model, problems, index)  # as above
             trained = this.dpo(name, traces, model, signal)
             if trained is None:
                 break
             model, _ = trained
-        this.evaluate(signal, model)
+        this.evaluate(row, model)
 
     return baseline
 
@@ -113,8 +113,9 @@ def _guided(this: Stages, loop: Loop) -> None:
 BASELINES: dict[BaselineName, Baseline] = {
     "sft+": _sft_plus,
     "rft": _rft,
-    "label": _other_signal("label"),
-    "published": _other_signal("published"),
+    "whole": _whole_samples("whole", "verified"),
+    "label": _whole_samples("label", "label"),
+    "published": _whole_samples("published", "published"),
     "actions": _actions,
     "example": _example,
     "vote": _vote,

@@ -20,7 +20,7 @@ from sokrates.errors import SokratesError
 DType = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal["auto", "transformers", "vllm", "ray"]
 GuideName = Literal["none", "grammar", "solver", "random"]
-BaselineName = Literal["sft+", "rft", "label", "published", "actions", "example", "vote", "guided"]
+BaselineName = Literal["sft+", "rft", "whole", "label", "published", "actions", "example", "vote", "guided"]
 Signal = Literal["verified", "label", "published"]
 Compared = Literal["whole", "first_error", "correction"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
@@ -343,10 +343,10 @@ class LoopConfig(Section):
     num_iterations: int = Field(default=2, ge=0, description="Rounds after SFT.")
     baselines: list[BaselineName] = Field(
         default=[],
-        description="Extra rows: sft+ (as many more steps on gold traces), rft (SFT on the verified samples), label "
-        "and published (pairs by the answer alone, and by the weak published rule), actions (SFT without thoughts), "
-        "example (the base model shown a worked example), vote (SFT, samples vote on the answer), guided (the last "
-        "adapter under the solver guide).",
+        description="Extra rows: sft+ (as many more steps on gold traces), rft (SFT on the verified samples), whole, "
+        "label and published (pairs of whole samples: by verdict, by the answer alone, by the weak published rule), "
+        "actions (SFT without thoughts), example (the base model shown a worked example), vote (SFT, samples vote on "
+        "the answer), guided (the last adapter under the solver guide).",
     )
     votes: int = Field(default=8, ge=2, description="Samples that vote on each answer in the baseline vote.")
 

@@ -152,7 +152,9 @@ class Plan:
     ) -> tuple[str, int] | None:
         self._rest()
         generation, dpo = self.config.trace_generation, self.config.dpo
-        of_each = min(self.config.preference_pairs.max_pairs_per_problem, generation.samples_per_problem - 1)
+        wanted = self.config.preference_pairs
+        samples = generation.samples_per_problem - (signal is not None or wanted.compared != "correction")
+        of_each = min(wanted.max_pairs_per_problem, samples)
         pairs = Unseen(len(traces) // generation.samples_per_problem * of_each, exact=False)
         part, file = f"{name}/adapter", self.root / name / PAIRS
         if file.is_file() and not self._is_stale(f"{name}/{PAIRS}") and not self._is_stale(part):

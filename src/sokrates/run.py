@@ -209,10 +209,7 @@ class Run:
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
         usable = fitting(traces, self.config.dpo.max_length)
-        compared = self.config.preference_pairs.compared
-        if signal and compared == "correction":
-            compared = "whole"  # only errors that the kernel found are corrected
-        config = _changed(self.config, "preference_pairs", signal=signal, compared=compared) if signal else self.config
+        config = _changed(self.config, "preference_pairs", signal=signal, compared="whole") if signal else self.config
         pairs, summary = build_pairs(usable, config.preference_pairs)
         jsonl.write(self.root / name / "pairs.jsonl", pairs)
         jsonl.write_json(self.root / name / "pairs.json", summary)

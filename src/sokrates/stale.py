@@ -30,11 +30,11 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"iter\d+/traces", _PREFERRED),
     (r"iter\d+/(pairs\.jsonl|pairs\.json|adapter)", _PREFERRED),
     (r"(sft\+|rft)", _WHOLE_LOOP),
-    ("(label|published)", _PREFERRED),
+    ("(whole|label|published)", _PREFERRED),
     (r"evaluation/(base|example)", _ASKED),
     (r"evaluation/(sft|actions)", (*_ASKED, *_TUNED)),
     ("evaluation/vote", (*_ASKED, *_TUNED, "oak_loop.votes")),
-    (r"evaluation/(sft\+|rft|label|published|guided)", (*_ASKED, *_WHOLE_LOOP)),
+    (r"evaluation/(sft\+|rft|whole|label|published|guided)", (*_ASKED, *_WHOLE_LOOP)),
     ("evaluation/.*", (*_ASKED, *_PREFERRED)),
 )
 """Parts by a pattern of their path, the first that matches, and what they depend on."""

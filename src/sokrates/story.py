@@ -76,8 +76,8 @@ class Stages(Protocol):
     def dpo(
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
-        """One DPO round, by another preference `signal` than the configured one where it is given: the new adapter and
-        its optimizer steps; None where the traces make no pairs."""
+        """One DPO round: the new adapter and its optimizer steps; None where the traces make no pairs. Where a `signal`
+        is given, whole traces make pairs by it, instead of what is configured."""
         ...
 
     def sft(self, name: str, traces: Sequence[Trace], model: str, max_steps: int = 0) -> str:
