@@ -518,8 +518,8 @@ def dpo(**params: Any) -> None:
     from sokrates import jsonl
     from sokrates.traces.trace import Trace
     from sokrates.training import processes
-    from sokrates.training.preferences import Pair, build_pairs
-    from sokrates.training.stages import fitting, prefer
+    from sokrates.training.preferences import Pair
+    from sokrates.training.stages import fitting_pairs, prefer
 
     if (params["traces"] is None) == (params["pairs_file"] is None):
         raise SokratesError("give either --traces or --pairs")
@@ -527,9 +527,8 @@ def dpo(**params: Any) -> None:
         found = list(jsonl.read(params["pairs_file"], Pair))
     else:
         traces = list(jsonl.read(params["traces"], Trace))
-        usable = fitting(traces, config.dpo.max_length)
-        say(f"{len(traces) - len(usable)} traces beyond dpo.max_length = {config.dpo.max_length} left out")
-        found, summary = build_pairs(usable, config.preference_pairs)
+        found, summary, left_out = fitting_pairs(traces, config.model, config)
+        say(f"{left_out} traces or pairs beyond dpo.max_length = {config.dpo.max_length} left out")
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])

@@ -46,8 +46,7 @@ from sokrates.story import Pick, Splits
 from sokrates.timings import TIMINGS, Timing
 from sokrates.traces.trace import Trace
 from sokrates.training import curve, trackers
-from sokrates.training.preferences import build_pairs
-from sokrates.training.stages import fine_tune, fitting, prefer
+from sokrates.training.stages import fine_tune, fitting_pairs, prefer
 from sokrates.verification.files import TRACES
 from sokrates.verification.looking import look_around
 from sokrates.verification.validate import validated
@@ -208,12 +207,11 @@ class Run:
     def dpo(
         self, name: str, traces: Sequence[Trace], model: str, signal: Signal | None = None
     ) -> tuple[str, int] | None:
-        usable = fitting(traces, self.config.dpo.max_length)
         config = _changed(self.config, "preference_pairs", signal=signal, compared="whole") if signal else self.config
-        pairs, summary = build_pairs(usable, config.preference_pairs)
+        pairs, summary, left_out = fitting_pairs(traces, model, config)
         jsonl.write(self.root / name / "pairs.jsonl", pairs)
         jsonl.write_json(self.root / name / "pairs.json", summary)
-        say(f"{name}: {len(pairs)} preference pairs; {len(traces) - len(usable)} traces beyond dpo.max_length left out")
+        say(f"{name}: {len(pairs)} preference pairs; {left_out} traces or pairs beyond dpo.max_length left out")
         if not pairs:
             return None
         folder = self.root / name / "adapter"

@@ -21,7 +21,7 @@ from sokrates.traces.trace import Trace
 from sokrates.training import trackers
 from sokrates.training.data import Example
 from sokrates.training.examples import examples, pair_ids
-from sokrates.training.preferences import Pair
+from sokrates.training.preferences import Pair, PairsSummary, build_pairs
 
 if TYPE_CHECKING:
     from sokrates.training.dpo import DPOResult
@@ -94,6 +94,21 @@ def held_out(examples: Sequence[Example], share: float) -> tuple[list[Example], 
 def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
     """The traces that training can read whole: a sampled text may run on beyond `max_length` tokens."""
     return [trace for trace in traces if trace.prompt_tokens + trace.completion_tokens < max_length]
+
+
+def fitting_pairs(traces: Sequence[Trace], model_name: str, config: Config) -> tuple[list[Pair], PairsSummary, int]:
+    """The pairs of traces, what became of the problems, and how many traces and pairs are beyond `dpo.max_length`.
+
+    Of whole traces those that are too long make no pair, so that others are chosen; else the pair's own length counts.
+    Errors: as `build_pairs`, and for a model that is not there.
+    """
+    whole = config.preference_pairs.compared == "whole"
+    usable = fitting(traces, config.dpo.max_length) if whole else traces
+    pairs, summary = build_pairs(usable, config.preference_pairs)
+    style = models.style(models.resolve(model_name), default_style(config))
+    prepared = pair_ids(pairs, models.load_tokenizer(model_name), style)
+    kept = [pair for pair, ids in zip(pairs, prepared, strict=True) if ids.length <= config.dpo.max_length]
+    return kept, summary, len(traces) - len(usable) + len(pairs) - len(kept)
 
 
 def prefer(
