@@ -528,7 +528,7 @@ def dpo(**params: Any) -> None:
     else:
         traces = list(jsonl.read(params["traces"], Trace))
         found, summary, left_out = fitting_pairs(traces, config.model, config)
-        say(f"{left_out} traces or pairs beyond dpo.max_length = {config.dpo.max_length} left out")
+        say(f"{left_out} pairs beyond dpo.max_length = {config.dpo.max_length} left out")
         _echo_json(summary)
     _use_threads(config)
     result = prefer(found, config.model, config, params["output"])

@@ -211,7 +211,7 @@ class Run:
         pairs, summary, left_out = fitting_pairs(traces, model, config)
         jsonl.write(self.root / name / "pairs.jsonl", pairs)
         jsonl.write_json(self.root / name / "pairs.json", summary)
-        say(f"{name}: {len(pairs)} preference pairs; {left_out} traces or pairs beyond dpo.max_length left out")
+        say(f"{name}: {len(pairs)} preference pairs; {left_out} beyond dpo.max_length left out")
         if not pairs:
             return None
         folder = self.root / name / "adapter"

@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from sokrates.config import PairsConfig
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import Answer
+from sokrates.models import load_tokenizer
 from sokrates.problems import Problem
+from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
+from sokrates.traces.gold import gold_outline, write_outline
+from sokrates.traces.prompt import PromptStyle
+from sokrates.traces.sloppy import sloppy_outline
 from sokrates.traces.text import render, render_action
 from sokrates.traces.trace import Step, Trace
+from sokrates.training.examples import pair_ids
 from sokrates.training.preferences import build_pairs, score
 from sokrates.verification.verify import verify
 
@@ -33,10 +39,16 @@ def trace(
     tokens: int = 0,
     label: Answer | None = Answer.TRUE,
 ) -> Trace:
-    """A verified trace; `steps` has a letter a step, v for a valid one. It is valid as a whole if all of them are."""
+    """A verified trace; `steps` has a letter a step: v for a valid one, x for another; c and C for a valid CONCLUDE and
+    another. It is valid as a whole if all of them are."""
     made = [
         Step(
-            step_idx=index, thought="", action="", option_type="MODUS_PONENS", option_args=(), solver_valid=mark == "v"
+            step_idx=index,
+            thought="",
+            action="",
+            option_type="CONCLUDE" if mark in "cC" else "MODUS_PONENS",
+            option_args=(),
+            solver_valid=mark in "vc",
         )
         for index, mark in enumerate(steps)
     ]
@@ -49,7 +61,7 @@ def trace(
         correct=correct,
         num_steps=len(made),
         steps=made,
-        all_steps_valid=set(steps) == {"v"} if valid is None else valid,
+        all_steps_valid=bool(steps) and set(steps) <= {*"vc"} if valid is None else valid,
         sample=sample,
         completion=f"{steps} {correct} {unused} {repeated}" if text is None else text,
         completion_tokens=tokens,
@@ -196,10 +208,16 @@ def test_traces_can_be_compared_until_the_first_error_alone():
     assert whole.chosen_until is whole.rejected_until is None
 
 
-def test_a_trace_that_is_compared_to_its_end_keeps_its_answer():
-    winner, loser = written(0, "vvv"), written(1, "vvx")
-    (pair,), _ = build_pairs([winner, loser], PairsConfig(compared="first_error"))
+def test_a_conclusion_is_compared_with_the_answer_after_it():
+    ended, wrong = written(0, "vvc"), written(1, "vvC")
+    (pair,), _ = build_pairs([ended, wrong], PairsConfig(compared="first_error"))
     assert pair.chosen_until is pair.rejected_until is None
+
+
+def test_what_follows_the_last_bad_step_is_not_compared():
+    winner, loser = written(0, "vvvv"), written(1, "vvx")
+    (pair,), _ = build_pairs([winner, loser], PairsConfig(compared="first_error"))
+    assert loser.completion[pair.rejected_until :] == "Final Answer: TRUE"
 
 
 def test_a_winner_that_ended_before_the_error_says_nothing_against_it():
@@ -260,13 +278,56 @@ def test_a_correction_that_concludes_is_compared_to_its_end():
 def test_what_cannot_be_corrected_is_counted():
     sound, undecided = real(0, PROVE, END), msgspec.structs.replace(real(0, LEAP, END), label=Answer.FALSE)
     _, summary = build_pairs([sound, msgspec.structs.replace(undecided, problem_id="q")], CORRECTION)
-    assert summary.skipped == {"no_loser": 1, "no_correction": 1}
+    assert summary.skipped == {"no_error": 1, "no_correction": 1}
 
 
 def test_no_more_corrections_than_pairs_are_wanted():
     wrong = [real(number, *[USELESS] * number, LEAP, END) for number in range(4)]
     pairs, _ = build_pairs([*wrong, real(9, PROVE, END)], CORRECTION)
     assert [pair.rejected_sample for pair in pairs] == [0, 3]
+
+
+def test_what_is_compared_is_a_pair_once():
+    twice = [real(0, LEAP, END), real(1, LEAP, PROVE, END)]
+    assert len(build_pairs(twice, CORRECTION)[0]) == 1
+    assert len(build_pairs([*twice, real(2, PROVE, END)], PairsConfig(compared="first_error"))[0]) == 1
+
+
+def test_a_step_that_a_limit_cut_is_no_error():
+    text = render([USELESS, PROVE], Answer.TRUE).partition("Final Answer")[0]
+    for end in (text.index("[0, 1]"), text.index("Thought: Max is a yumpus and each yumpus is a dumpus") + 2):
+        cut = verify(build_trace(PROBLEM, text[:end]))
+        cut = msgspec.structs.replace(cut, finish_reason="length")
+        assert not cut.steps[-1].solver_valid
+        assert build_pairs([cut], CORRECTION)[1].skipped == {"no_error": 1}
+
+
+def test_what_training_cannot_read_makes_room_for_another():
+    good, bad, other = real(0, PROVE, END), real(1, LEAP, END), real(2, LEAP, LEAP, END)
+    one = PairsConfig(max_pairs_per_problem=1)
+    assert [pair.rejected_sample for pair in build_pairs([good, bad, other], one)[0]] == [1]
+    pairs, _ = build_pairs([good, bad, other], one, lambda pair: pair.rejected_sample != 1)
+    assert [pair.rejected_sample for pair in pairs] == [2]
+    assert build_pairs([good, bad], one, lambda pair: False)[1].skipped == {"too_long": 1}
+
+
+@pytest.mark.parametrize("compared", ["first_error", "correction"])
+def test_the_tokens_of_what_is_compared(compared):
+    """Both sides have some, neither begins with the whole other, and only a conclusion ends."""
+    tokenizer, rng = load_tokenizer("embedded"), random.Random(1)
+    traces = []
+    for problem in generate(30, GeneratorSettings(2, 5, distractors=1), seed=3):
+        outline = gold_outline(problem)
+        texts = [write_outline(problem, sloppy_outline(problem, outline, rng, rate=0.4)) for _ in range(3)]
+        for sample, text in enumerate([write_outline(problem, outline), *texts]):
+            traces.append(msgspec.structs.replace(verify(build_trace(problem, text)), sample=sample))
+    pairs, _ = build_pairs(traces, PairsConfig(compared=compared))
+    assert len(pairs) > 15
+    for pair, ids in zip(pairs, pair_ids(pairs, tokenizer, PromptStyle()), strict=True):
+        chosen, rejected = ids.chosen_ids, ids.rejected_ids
+        assert chosen and rejected and chosen[: len(rejected)] != rejected and rejected[: len(chosen)] != chosen
+        for side, until in ((chosen, pair.chosen_until), (rejected, pair.rejected_until)):
+            assert (side[-1] == tokenizer.eos_token_id) == (until is None)
 
 
 @pytest.mark.parametrize("signal", ["label", "published"])

@@ -78,6 +78,29 @@ def test_lines_that_are_formulas():
     assert made.steps[0].action == gold.steps[0].action
 
 
+def test_a_problem_of_which_only_some_lines_have_formulas():
+    problem = Problem(
+        problem_id="p",
+        premises=("Max is a yumpus.", "Each yumpus is a dumpus."),
+        premises_fol=("Yumpus(max)", ""),
+        conclusion="Max is a dumpus.",
+        label=Answer.TRUE,
+    )
+    trace = judged(problem, gold_completion(problem))
+    made = corrected(trace, 1)
+    assert made is not None and made.all_steps_valid
+
+
+def test_there_is_no_rest_while_an_assumption_is_open():
+    problem = Problem(
+        problem_id="p", premises=("Max is a wumpus.",), conclusion="Max is a dumpus.", label=Answer.UNKNOWN
+    )
+    assumed = ("Suppose Max is a dumpus.", render_action("ASSUME", []))
+    trace = judged(problem, render([assumed, ("So it is TRUE.", render_action("CONCLUDE", [0]))], Answer.TRUE))
+    assert [step.solver_valid for step in trace.steps] == [True, False]
+    assert corrected(trace, 1) is None
+
+
 @pytest.mark.parametrize(
     ("premises", "label"),
     [

@@ -37,7 +37,9 @@ SKIPPED = {
     "no_loser": "all traces valid",
     "no_gap": "none worse by the gap",
     "late_errors": "errors only where proofs have ended",
+    "no_error": "no false step",
     "no_correction": "no error that a proof can correct",
+    "too_long": "too long to train on",
 }
 
 

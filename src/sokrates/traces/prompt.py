@@ -121,10 +121,10 @@ def encode_completion(
 ) -> list[int]:
     """The token ids of a completion, with the end-of-text token where it `ended` and was not cut.
 
-    `until` leaves only the tokens, as they are in the whole text, that lie in so many first characters.
+    `until` leaves only the tokens, as they are in the whole text, that lie in so many first characters, and no end.
     """
     ids = tokenizer.encode(completion, add_special_tokens=False)
-    if until is not None and until < len(completion):
+    if until is not None:
         part = tokenizer.encode(completion[:until], add_special_tokens=False)
         return [token for token, _ in takewhile(lambda both: both[0] == both[1], zip(ids, part, strict=False))]
     return [*ids, tokenizer.eos_token_id] if ended and tokenizer.eos_token_id is not None else ids

@@ -5,29 +5,30 @@ signal "verified" every chosen trace is valid as a whole. Under "label", the abl
 are right, rejected wrong, and no verdict is looked at. Under "published", another one, a step counts as valid where the
 weak rule of the published pipeline accepts it, and a trace as a whole where it accepts all of its steps.
 
-Which traces. Several with the same text are one, under its lowest sample number. All pairs of a problem share the best
-winner. Winners go by score; ties go to fewer unused steps, then to fewer repeated steps, and what still ties to the
-lowest sample number. Samples are drawn alike, so that last choice knows nothing of content: a padded proof loses by its
-padding, and neither length nor shortness decides between clean ones. (An UNKNOWN rests on no line, so none of its steps
-is unused.) Losers alternate from both ends of the scores, the worst first, then the best that still leaves the gap: the
-plain contrast, and the near miss that looks most like a proof.
+Which traces. Several with the same text are one, under its lowest sample number, and so are pairs. All pairs of a
+problem share the best winner that training can read. Winners go by score; ties go to fewer unused steps, then to fewer
+repeated steps, and what still ties to the lowest sample number. Samples are drawn alike, so that last choice knows
+nothing of content: a padded proof loses by its padding, and neither length nor shortness decides between clean ones.
+(An UNKNOWN rests on no line, so none of its steps is unused.) Losers alternate from both ends of the scores, the worst
+first, then the best that still leaves the gap: the plain contrast, and the near miss that looks most like a proof.
 
 How much of them. Long traces have more places to go wrong, so valid ones are the shorter ones to begin with, and whole
 traces teach to end early as much as to go right; the summary reports the lengths of both sides, overall and by label.
 Where they are compared until the first error, a loser ends with its first bad step, for what follows is evidence of
-nothing, and the winner after as many steps: length decides nothing. A loser's winner is then the best that has as many
+nothing, and the winner after as many steps, or with its conclusion. A loser's winner is then the best that has as many
 steps; without one it is left.
 
 With what. Under "correction" a loser is compared with itself, put right: the winner has its steps before the first bad
 one, and there the step with which a proof goes on. (Pairs that differ in one step are those of Step-DPO, Lai et al.
 2024, arXiv:2406.18629, where a model writes it; here the prover does, and the kernel verifies it.) It asks for no
-winner among the samples, so problems that are never solved teach too.
+winner among the samples, so problems that are never solved teach too. A trace that rambles on without a false step
+has nothing to correct.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -35,6 +36,7 @@ import msgspec
 from sokrates.config import PairsConfig
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
+from sokrates.logic.rules import CONCLUDE
 from sokrates.traces.text import end_of_step
 from sokrates.traces.trace import Step, Trace
 from sokrates.verification.correction import corrected
@@ -44,11 +46,15 @@ T = TypeVar("T")
 _ROUNDING = 1e-9
 """Scores are sums of floating-point numbers: a gap that equals the least one must count."""
 
-Skip = Literal["one_sample", "identical_completions", "no_winner", "no_loser", "no_gap", "late_errors", "no_correction"]
+Skip = Literal[
+    "one_sample", "identical_completions", "no_winner", "no_loser", "no_gap",
+    "late_errors", "no_error", "no_correction", "too_long",
+]  # fmt: skip
 """Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
-valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; all
-that are go wrong only after every winner has ended, and would be compared until there; or none of those that go wrong
-can be put right. Under "correction" the first three are no reasons."""
+valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; those
+go wrong only after every winner has ended, and would be compared until there; or training can read none.
+
+Under "correction": no sample has a step that is not valid, whatever else it lacks; none that has can be put right."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +79,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """How many characters of the text are compared; None is all, and its end."""
     premises_fol: tuple[str, ...] = ()
     conclusion_fol: str = ""
+
+
+Fits = Callable[[Pair], bool]
 
 
 class _Match(NamedTuple):
@@ -119,9 +128,12 @@ class PairsSummary(msgspec.Struct, frozen=True, kw_only=True):
     """By the answers that occur among the pairs, and "none" for problems without a label."""
 
 
-def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair], PairsSummary]:
+def build_pairs(
+    traces: Iterable[Trace], config: PairsConfig, fits: Fits = lambda pair: True
+) -> tuple[list[Pair], PairsSummary]:
     """The pairs of all problems, ordered by problem id, and what became of each problem.
 
+    `fits` says whether training can read a pair; where it cannot, the next best is taken.
     Errors: SokratesError for a trace that is not verified, has steps but no text, or is there twice, and for traces of
     one problem that disagree on what the problem is.
     """
@@ -129,7 +141,7 @@ def build_pairs(traces: Iterable[Trace], config: PairsConfig) -> tuple[list[Pair
     skipped: Counter[Skip] = Counter()
     chosen: list[_Match] = []
     for problem_id in sorted(by_problem):
-        found = _choose(by_problem[problem_id], config)
+        found = _choose(by_problem[problem_id], config, fits)
         if isinstance(found, str):
             skipped[found] += 1
         else:
@@ -194,10 +206,10 @@ def _stated(trace: Trace) -> tuple[object, ...]:
     return trace.premises, trace.conclusion, trace.premises_fol, trace.conclusion_fol, trace.label
 
 
-def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Skip:
+def _choose(samples: Sequence[Trace], config: PairsConfig, fits: Fits) -> list[_Match] | Skip:
     """The pairs of one problem, or why there are none; `samples` in the order of their numbers."""
     if config.compared == "correction":
-        return _corrections(samples, config)
+        return _corrections(samples, config, fits)
     if len(samples) < 2:
         return "one_sample"
     distinct = list({trace.completion: trace for trace in reversed(samples)}.values())
@@ -212,32 +224,52 @@ def _choose(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Ski
     worse = sorted((t for t in losers if _below(winners[0], t, config)), key=lambda t: (score(t, config), t.sample))
     if not worse:
         return "no_gap"
-    matches = [match for loser in _from_both_ends(worse) if (match := _match(winners, loser, config))]
-    return matches[: config.max_pairs_per_problem] or "late_errors"
+    offers = (_offers(winners, loser, config) for loser in _from_both_ends(worse))
+    return _taken(offers, "late_errors", config, fits)
 
 
-def _corrections(samples: Sequence[Trace], config: PairsConfig) -> list[_Match] | Skip:
+def _offers(winners: Sequence[Trace], loser: Trace, config: PairsConfig) -> Iterator[_Match]:
+    """A loser with the winners that tell something against it, the best first."""
+    error = _first_error(loser, config) if config.compared == "first_error" else None
+    for winner in winners:
+        if _below(winner, loser, config) and (error is None or len(winner.steps) >= error):
+            yield _Match(winner, loser, error)
+
+
+def _corrections(samples: Sequence[Trace], config: PairsConfig, fits: Fits) -> list[_Match] | Skip:
     """The pairs of one problem, each of a sample that goes wrong with what it should have said there."""
     distinct = {trace.completion: trace for trace in reversed(samples)}.values()
     wrong = [(trace, error) for trace in distinct if (error := _first_error(trace, config))]
     if not wrong:
-        return "no_loser"
+        return "no_error"
     wrong.sort(key=lambda found: (score(found[0], config), found[0].sample))
-    matches: list[_Match] = []
-    for loser, error in _from_both_ends(wrong):
-        winner = corrected(loser, error - 1)
-        if winner and _below(winner, loser, config) and len(matches) < config.max_pairs_per_problem:
-            matches.append(_Match(winner, loser, error))
-    return matches or "no_correction"
+    offers = (_corrected(loser, error, config) for loser, error in _from_both_ends(wrong))
+    return _taken(offers, "no_correction", config, fits)
 
 
-def _match(winners: Sequence[Trace], loser: Trace, config: PairsConfig) -> _Match | None:
-    """A loser with the best winner that tells something against it; None where none does."""
-    error = _first_error(loser, config) if config.compared == "first_error" else None
-    if error is None:
-        return _Match(winners[0], loser, None)
-    enough = (winner for winner in winners if len(winner.steps) >= error and _below(winner, loser, config))
-    return next((_Match(winner, loser, error) for winner in enough), None)
+def _corrected(loser: Trace, error: int, config: PairsConfig) -> Iterator[_Match]:
+    winner = corrected(loser, error - 1)
+    if winner and _below(winner, loser, config):
+        yield _Match(winner, loser, error)
+
+
+def _taken(offers: Iterable[Iterator[_Match]], without: Skip, config: PairsConfig, fits: Fits) -> list[_Match] | Skip:
+    """Of each loser's matches the first that fits, as many as are wanted, none that says what another does."""
+    taken: dict[tuple[str, str], _Match] = {}
+    too_long = False
+    for matches in offers:
+        for match in matches:
+            pair = _pair(match, config)
+            said = pair.chosen[: pair.chosen_until], pair.rejected[: pair.rejected_until]
+            if said in taken:
+                break
+            if fits(pair):
+                taken[said] = match
+                break
+            too_long = True
+        if len(taken) == config.max_pairs_per_problem:
+            break
+    return list(taken.values()) or ("too_long" if too_long else without)
 
 
 def _below(winner: Trace, loser: Trace, config: PairsConfig) -> bool:
@@ -246,10 +278,13 @@ def _below(winner: Trace, loser: Trace, config: PairsConfig) -> bool:
 
 
 def _first_error(trace: Trace, config: PairsConfig) -> int | None:
-    """The number, from 1, of the first step that is not accepted; None where all are, or where steps do not count."""
+    """The number, from 1, of the first step that is not accepted; None where all are, or where steps do not count.
+
+    A step in the midst of which a limit cut the text is no error.
+    """
     if config.signal == "label":
         return None
-    return next((number for number, step in enumerate(trace.steps, start=1) if not _accepted(step, config)), None)
+    return next((number for number, step in enumerate(trace.emitted, start=1) if not _accepted(step, config)), None)
 
 
 def _wins(trace: Trace, config: PairsConfig) -> bool:
@@ -291,8 +326,10 @@ def _pair(match: _Match, config: PairsConfig) -> Pair:
 
 
 def _until(trace: Trace, steps: int | None) -> int | None:
-    """How many characters so many steps take; None where the trace has no more, whatever it says after them."""
-    return None if steps is None or steps >= len(trace.steps) else end_of_step(trace.completion, steps)
+    """How many characters so many steps take; None, which is all and its end, where the last of them concludes it."""
+    if steps is None or (steps == len(trace.steps) and trace.steps[-1].option_type == CONCLUDE):
+        return None
+    return end_of_step(trace.completion, steps)
 
 
 def _sides(matches: Sequence[_Match]) -> Sides:

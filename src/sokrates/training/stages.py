@@ -97,18 +97,22 @@ def fitting(traces: Sequence[Trace], max_length: int) -> list[Trace]:
 
 
 def fitting_pairs(traces: Sequence[Trace], model_name: str, config: Config) -> tuple[list[Pair], PairsSummary, int]:
-    """The pairs of traces, what became of the problems, and how many traces and pairs are beyond `dpo.max_length`.
+    """The pairs of traces that training can read, what became of the problems, and how many were too long for it.
 
-    Of whole traces those that are too long make no pair, so that others are chosen; else the pair's own length counts.
     Errors: as `build_pairs`, and for a model that is not there.
     """
-    whole = config.preference_pairs.compared == "whole"
-    usable = fitting(traces, config.dpo.max_length) if whole else traces
-    pairs, summary = build_pairs(usable, config.preference_pairs)
+    tokenizer = models.load_tokenizer(model_name)
     style = models.style(models.resolve(model_name), default_style(config))
-    prepared = pair_ids(pairs, models.load_tokenizer(model_name), style)
-    kept = [pair for pair, ids in zip(pairs, prepared, strict=True) if ids.length <= config.dpo.max_length]
-    return kept, summary, len(traces) - len(usable) + len(pairs) - len(kept)
+    too_long = 0
+
+    def fits(pair: Pair) -> bool:
+        nonlocal too_long
+        (ids,) = pair_ids([pair], tokenizer, style)
+        too_long += ids.length > config.dpo.max_length
+        return ids.length <= config.dpo.max_length
+
+    pairs, summary = build_pairs(traces, config.preference_pairs, fits)
+    return pairs, summary, too_long
 
 
 def prefer(
@@ -131,7 +135,9 @@ def prefer(
     if paths.adapter is None:
         raise SokratesError(f"{model_name}: DPO trains on from an adapter; make one first with `sokrates sft`")
     if not pairs:
-        raise SokratesError("no preference pairs: the traces hold no problem with both a valid and a worse trace")
+        raise SokratesError(
+            "no preference pairs: the traces hold no problem with a valid trace, or a corrected one, and a worse"
+        )
     tokenizer = models.load_tokenizer(model_name)
     style = models.style(paths, default_style(config))
     prepared = list(pair_ids(pairs, tokenizer, style))

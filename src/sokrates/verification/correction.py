@@ -1,7 +1,9 @@
 """A trace put right: its own steps before the first bad one, and a proof that goes on from there.
 
 Contract: what is given verifies as valid whole, or there is none. It goes on by the shortest proof from the lines that
-the trace has; of an UNKNOWN by the nearest fact that it has not said, and where all are said by its conclusion.
+the trace has; of an UNKNOWN about one subject by the nearest fact that it has not said, and where all are said by its
+conclusion. There is none while an assumption is open, for its lines hold under it alone, and none after a step that
+states no claim.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import msgspec
 from sokrates.logic.language import FORMULAS
 from sokrates.logic.proof import Proof
 from sokrates.problems import Problem
-from sokrates.problems.reading import ReadProblem, read_problem
+from sokrates.problems.reading import ReadProblem, UnreadableSentence, read_problem
 from sokrates.traces.building import build_trace
 from sokrates.traces.claims import take
 from sokrates.traces.gold import NoGoldTrace, gold_completion, said
@@ -30,7 +32,7 @@ def corrected(trace: Trace, steps: int) -> Trace | None:
     begun = trace.completion[: end_of_step(trace.completion, steps)] if steps else ""
     try:
         rest = gold_completion(_gone_so_far(problem, trace, steps, read), max_steps=_LONGEST)
-    except NoGoldTrace:
+    except (NoGoldTrace, UnreadableSentence):
         return None
     made = verify(build_trace(problem, begun + rest))
     made.sample = trace.sample
@@ -50,4 +52,5 @@ def _gone_so_far(problem: Problem, trace: Trace, steps: int, read: ReadProblem) 
     if read.language is FORMULAS:
         formulas = (*problem.premises_fol, *lines)
         return msgspec.structs.replace(problem, premises=(*problem.premises, *lines), premises_fol=formulas)
-    return msgspec.structs.replace(problem, premises=(*problem.premises, *(f"{line}." for line in lines)))
+    premises = (*problem.premises, *(f"{line}." for line in lines))
+    return msgspec.structs.replace(problem, premises=premises, premises_fol=())
