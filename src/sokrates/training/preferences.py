@@ -333,7 +333,9 @@ def _until(trace: Trace, steps: int | None) -> int | None:
 
 
 def _sides(matches: Sequence[_Match]) -> Sides:
-    lengths = [[_length(trace, match.steps) for trace in match[:2]] for match in matches]
+    lengths = [
+        (len(winner.steps), len(loser.steps)) if steps is None else (steps, steps) for winner, loser, steps in matches
+    ]
     return Sides(
         pairs=len(matches),
         chosen=_side([match.winner for match in matches]),
@@ -341,10 +343,6 @@ def _sides(matches: Sequence[_Match]) -> Sides:
         chosen_shorter=_mean([chosen < rejected for chosen, rejected in lengths]),
         rejected_shorter=_mean([rejected < chosen for chosen, rejected in lengths]),
     )
-
-
-def _length(trace: Trace, steps: int | None) -> int:
-    return len(trace.steps) if steps is None else min(len(trace.steps), steps)
 
 
 def _side(traces: Sequence[Trace]) -> Side:

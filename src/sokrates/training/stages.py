@@ -24,6 +24,8 @@ from sokrates.training.examples import examples, pair_ids
 from sokrates.training.preferences import Pair, PairsSummary, build_pairs
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from sokrates.training.dpo import DPOResult
     from sokrates.training.sft import SFTResult
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 def default_style(config: Config) -> PromptStyle:
     """The configured style, for models that bring none."""
     return PromptStyle(**config.prompt.model_dump())
+
+
+def _reader(model_name: str, config: Config) -> tuple[PreTrainedTokenizerBase, PromptStyle]:
+    """What turns text into a model's tokens, and how it wants to be asked."""
+    style = models.style(models.resolve(model_name), default_style(config))
+    return models.load_tokenizer(model_name), style
 
 
 def fine_tune(
@@ -51,8 +59,7 @@ def fine_tune(
 
     trackers.check(config.tracking.trackers)
     paths = models.resolve(model_name)
-    tokenizer = models.load_tokenizer(model_name)
-    style = models.style(paths, default_style(config))
+    tokenizer, style = _reader(model_name, config)
     prepared = list(examples(traces, tokenizer, style))
     random.Random(config.sft.seed).shuffle(prepared)
     training, heldout = held_out(prepared, config.sft.heldout_fraction)
@@ -101,8 +108,7 @@ def fitting_pairs(traces: Sequence[Trace], model_name: str, config: Config) -> t
 
     Errors: as `build_pairs`, and for a model that is not there.
     """
-    tokenizer = models.load_tokenizer(model_name)
-    style = models.style(models.resolve(model_name), default_style(config))
+    tokenizer, style = _reader(model_name, config)
     too_long = 0
 
     def fits(pair: Pair) -> bool:
@@ -138,8 +144,7 @@ def prefer(
         raise SokratesError(
             "no preference pairs: the traces hold no problem with a valid trace, or a corrected one, and a worse"
         )
-    tokenizer = models.load_tokenizer(model_name)
-    style = models.style(paths, default_style(config))
+    tokenizer, style = _reader(model_name, config)
     prepared = list(pair_ids(pairs, tokenizer, style))
     model = models.load_model(model_name, device=config.hardware.device, dtype=config.hardware.dtype, trainable=True)
     return train_dpo(
