@@ -20,6 +20,7 @@ import time
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,7 +71,8 @@ def main(
     parts.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
     try:
-        chosen = choose_rows(rows, SHAPES[shape].real, vllm=find_spec("vllm") is not None)
+        gpus = gpu_count() if place.startswith("cuda") else 0
+        chosen = choose_rows(rows, SHAPES[shape].real, vllm=find_spec("vllm") is not None, gpus=gpus)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     limits = Limits(job=row_seconds)
@@ -86,7 +88,7 @@ def main(
         names = [row.name for row in members]
         run_jobs(names, command, parts, limits, log=parts / f"{group}.log", until=until)
     summary = summarise(parts, list(ROWS), MACHINE)
-    target = output / f"generation-{shape}-{'gpu' if summary['device'].startswith('cuda') else 'cpu'}"
+    target = output / f"generation-{shape}-{_place(summary)}"
     jsonl.write_json(target.with_name(f"{target.name}.json"), summary)
     print(table(summary))
     print(f"written: {target}.json")
@@ -94,6 +96,21 @@ def main(
         print("no plot: matplotlib is not installed")
     else:
         plot(summary, target.with_name(f"{target.name}.png"))
+
+
+def _place(summary: dict[str, Any]) -> str:
+    """cpu, gpu, or 2gpu where a row had two."""
+    if not summary["device"].startswith("cuda"):
+        return "cpu"
+    most = max((figures.get("gpus", 1) for figures in summary["rows"]), default=1)
+    return "gpu" if most == 1 else f"{most}gpu"
+
+
+def gpu_count() -> int:
+    """How many GPUs there are."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def device_here() -> str:

@@ -62,7 +62,7 @@ def control_of(row: str) -> str:
 
 
 def _roofline(figures: dict[str, Any], rates: dict[str, Any], batch: int) -> dict[str, Any]:
-    """What the machine could reach at a batch, with as many traces as were measured or at least one full batch."""
+    """What a row's GPUs could reach at a batch, with as many traces as were measured or at least one full batch."""
     samples = figures["samples_per_problem"]
     prompts = max(figures["repetitions"][0]["traces"], batch) // samples
     work = Work(prompts, figures["prompt_tokens"], figures["shared_tokens"], samples, figures["tokens_per_trace"])
@@ -74,7 +74,7 @@ def _roofline(figures: dict[str, Any], rates: dict[str, Any], batch: int) -> dic
         rank=figures["adapter_rank"],
         width=_WIDTHS[rates["dtype"]],
     )
-    speed = prompts * samples / least.seconds
+    speed = prompts * samples / least.seconds * figures["gpus"]
     return {
         "traces_per_second": round(speed, 2),
         "prefill_share_of_time": round(least.prefill / least.seconds, 3),

@@ -42,7 +42,8 @@ LARGEST = (512, 384, 256, 192, 128, 96)
 @dataclass(frozen=True, slots=True)
 class Row:
     """One way to generate. `problems`: how many are measured at a time; `batch`: most rows at a time, 0 for the largest
-    that fits; `real`: whether it is for the embedded model's real text (True), for random weights (False) or both."""
+    that fits; `real`: whether it is for the embedded model's real text (True), for random weights (False) or both;
+    `gpus`: those that share one copy of the model (tensor parallelism)."""
 
     name: str
     letter: str
@@ -56,6 +57,7 @@ class Row:
     dictated: bool = False
     real: bool | None = None
     repetitions: int = 2
+    gpus: int = 1
 
     @property
     def warm_up(self) -> int:
@@ -68,7 +70,8 @@ class Row:
         """Rows of one group share a process and a loaded model."""
         if self.engine != "vllm":
             return "transformers"
-        return f"vllm-{self.batch}" + ("-lora" if self.adapter else "")
+        shared = f"-tp{self.gpus}" if self.gpus > 1 else ""
+        return f"vllm-{self.batch}" + ("-lora" if self.adapter else "") + shared
 
 
 def _guided(adapter: bool) -> list[Row]:
@@ -99,6 +102,19 @@ ROWS = {
         *_guided(adapter=False),
         Row("vllm-lora", "e", f"vLLM, LoRA of rank {RANK}", "vllm", 512, 256, adapter=True, repetitions=3),
         *_guided(adapter=True),
+        Row("vllm-tp2", "d", "vLLM, on two GPUs", "vllm", 512, 256, real=False, repetitions=3, gpus=2),
+        Row(
+            "vllm-lora-tp2",
+            "e",
+            f"vLLM, LoRA of rank {RANK}, on two GPUs",
+            "vllm",
+            512,
+            256,
+            adapter=True,
+            real=False,
+            repetitions=3,
+            gpus=2,
+        ),
         Row("vllm-256", "d", "vLLM, 256 traces at a time", "vllm", 256, 256),
         Row("vllm-lora-256", "e", f"vLLM, LoRA of rank {RANK}, 256 traces at a time", "vllm", 256, 256, adapter=True),
         Row("batch-64", "c", "transformers, batch of 64", "transformers", 64, 32),
@@ -116,8 +132,9 @@ ROWS = {
 TASKS = WARM_UP + 3 * 256
 
 
-def choose_rows(wanted: str, real: bool, *, vllm: bool) -> list[Row]:
-    """The rows of a comma-separated list of names and letters, in the order of `ROWS`; `all` for all.
+def choose_rows(wanted: str, real: bool, *, vllm: bool, gpus: int) -> list[Row]:
+    """The rows of a comma-separated list of names and letters, in the order of `ROWS`; `all` for all. Without vLLM, or
+    with fewer GPUs than they need, rows are left out.
 
     Errors: ValueError naming what is unknown.
     """
@@ -128,7 +145,10 @@ def choose_rows(wanted: str, real: bool, *, vllm: bool) -> list[Row]:
     return [
         row
         for row in ROWS.values()
-        if {"all", row.name, row.letter} & {*names} and row.real in (None, real) and (vllm or row.engine != "vllm")
+        if {"all", row.name, row.letter} & {*names}
+        and row.real in (None, real)
+        and (vllm or row.engine != "vllm")
+        and row.gpus <= max(gpus, 1)
     ]
 
 
@@ -217,6 +237,7 @@ class Engines:
             device=self._device,
             dtype=self._dtype,
             max_batch=row.batch,
+            tensor_parallel_size=row.gpus,
             sampler="benchmarks.generation_dictation:Dictator",  # by name: vLLM is not imported yet
             **({} if self._bench.shape.real else {"check": False, "load_format": "dummy"}),
         )
@@ -265,6 +286,7 @@ def _measured(row: Row, batch: int, bench: Bench, engines: Engines, problems: in
         "guide": row.guide,
         "adapter_rank": RANK if row.adapter else 0,
         "batch": batch,
+        "gpus": row.gpus,
         "problems": problems,
         "samples_per_problem": SAMPLES,
         "sampling": {"temperature": sampling.temperature, "top_p": sampling.top_p},

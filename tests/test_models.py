@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 
 from sokrates import models
 from sokrates.errors import SokratesError
@@ -57,21 +58,25 @@ def test_a_model_folder(base, monkeypatch):
     assert models.load_model("base", device="cpu", dtype="bfloat16").dtype == torch.bfloat16
 
 
-def test_weights_that_are_read_straight_to_their_device(monkeypatch):
-    usual = models.load_model("embedded", device="cpu").state_dict()
-    monkeypatch.setattr(models, "_straight_to", lambda place: place)
-    model = models.load_model("embedded", device="cpu")
-    assert not hasattr(model, "hf_device_map"), "to a trainer a map means several devices"
-    assert all(torch.equal(value, usual[name]) for name, value in model.state_dict().items())
-
-
 @pytest.mark.gpu
-def test_weights_are_read_straight_to_a_gpu():
-    model = models.load_model("embedded")
-    assert not hasattr(model, "hf_device_map")
-    assert {parameter.device.type for parameter in model.parameters()} == {"cuda"}
-    usual = models.load_model("embedded", device="cpu", dtype="bfloat16").state_dict()
-    assert all(torch.equal(value.cpu(), usual[name]) for name, value in model.state_dict().items())
+def test_a_model_on_a_gpu_is_the_one_on_the_processor(base, adapter):
+    for name in (str(base), str(adapter)):
+        usual = models.load_model(name, device="cpu", dtype="bfloat16").state_dict()
+        found = models.load_model(name, device="cuda", dtype="bfloat16").state_dict()
+        assert {value.device.type for value in found.values()} == {"cuda"}
+        assert found.keys() == usual.keys()
+        assert all(torch.equal(value.cpu(), usual[key]) for key, value in found.items())
+
+
+def test_an_adapter_without_some_of_its_weights(base, adapter):
+    file = adapter / "adapter_model.safetensors"
+    weights = load_file(file)
+    del weights[sorted(weights)[0]]
+    save_file(weights, file)
+    with pytest.raises(
+        SokratesError, match=r"lacks 1 of the weights that adapter_config.json speaks of, such as .*lora_A"
+    ):
+        models.load_model(str(adapter), device="cpu")
 
 
 def test_an_adapter_folder(base, adapter):

@@ -112,20 +112,24 @@ def load_model(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
+    from sokrates.upload import upload
+
     paths = resolve(name)
     place = _device(device)
     with _loading(paths.base, "a causal language model"):
-        model = AutoModelForCausalLM.from_pretrained(
-            paths.base, dtype=_dtype(dtype, place), use_safetensors=True, device_map=_straight_to(place)
-        )
-    vars(model).pop("hf_device_map", None)  # a trainer would take a model with a map for one spread over devices
+        model = AutoModelForCausalLM.from_pretrained(paths.base, dtype=_dtype(dtype, place), use_safetensors=True)
+    if place.type == "cuda":
+        upload(model, place)
     if paths.adapter is not None:
         model.requires_grad_(False)
         with _loading(paths.adapter, f"an adapter of {paths.base_name}"):
             # Trained in float32 for small updates not to be lost; generation is faster in the base's own format.
+            # Without low_cpu_mem_usage PEFT draws random weights first, which takes longer than reading the real ones.
             model = PeftModel.from_pretrained(
-                model, paths.adapter, ADAPTER, is_trainable=trainable, autocast_adapter_dtype=trainable
-            )
+                model, paths.adapter, ADAPTER, is_trainable=trainable, autocast_adapter_dtype=trainable,
+                low_cpu_mem_usage=True, torch_device=str(place),
+            )  # fmt: skip
+        _check_whole(model, paths.adapter)
     if not trainable:
         model.requires_grad_(False)
     return model.to(place).eval()
@@ -213,6 +217,15 @@ def _check_weights(folder: Path, pattern: str, kind: str) -> None:
     raise SokratesError(f"{folder}: {kind} without weights; expected {pattern}")
 
 
+def _check_whole(model: PeftModel, adapter: str) -> None:
+    """Errors: SokratesError where the adapter's file lacks weights that its configuration speaks of."""
+    missing = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if missing:
+        raise SokratesError(
+            f"{adapter}: lacks {len(missing)} of the weights that adapter_config.json speaks of, such as {missing[0]}"
+        )
+
+
 @contextmanager
 def _loading(source: str, kind: str) -> Iterator[None]:
     """What the libraries raise for unusable files, as the user's error."""
@@ -222,11 +235,6 @@ def _loading(source: str, kind: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SokratesError(f"{source}: cannot be loaded as {kind}: {str(error).strip()}") from error
-
-
-def _straight_to(place: torch.device) -> torch.device | None:
-    """Where weights are read to; None is this process's memory, to be moved or sharded from there."""
-    return place if place.type == "cuda" and ranks.count() == 1 else None
 
 
 def _device(name: str) -> torch.device:

@@ -23,6 +23,7 @@ def _figures(row: str, speed: float, traces: int) -> dict[str, Any]:
         "title": ROWS[row].title,
         "adapter_rank": 64 if ROWS[row].adapter else 0,
         "batch": ROWS[row].batch,
+        "gpus": ROWS[row].gpus,
         "samples_per_problem": 2,
         "traces_per_second": speed,
         "tokens_per_second": 150 * speed,

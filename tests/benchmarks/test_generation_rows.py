@@ -50,11 +50,13 @@ def test_a_row_is_measured_as_it_says(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_rows_are_chosen_by_name_and_by_letter() -> None:
-    names = [row.name for row in choose_rows("a,vllm", real=False, vllm=True)]
+    names = [row.name for row in choose_rows("a,vllm", real=False, vllm=True, gpus=1)]
     assert names == ["vllm", "plain"]
-    assert not [row for row in choose_rows("all", real=True, vllm=False) if row.engine == "vllm" or row.dictated]
+    assert not [
+        row for row in choose_rows("all", real=True, vllm=False, gpus=1) if row.engine == "vllm" or row.dictated
+    ]
     with pytest.raises(ValueError, match="nonsense"):
-        choose_rows("a,nonsense", real=False, vllm=True)
+        choose_rows("a,nonsense", real=False, vllm=True, gpus=1)
 
 
 @pytest.mark.parametrize("keep_cache", [True, False])

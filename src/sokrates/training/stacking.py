@@ -58,11 +58,12 @@ def flatten(model: PeftModel) -> None:
 
 
 def _rename(model: PeftModel, old: str, new: str) -> None:
-    """Bit for bit. PEFT has no other way than a copy."""
-    model.add_adapter(new, model.peft_config[old])
+    """The same parameters under another name, for which PEFT has no way: they take the places of a new adapter."""
+    model.add_adapter(new, model.peft_config[old], low_cpu_mem_usage=True)
     for name, parameter in list(model.named_parameters()):
         if f".{old}." in name:
-            model.get_parameter(name.replace(f".{old}.", f".{new}.")).data.copy_(parameter.data)
+            place, _, last = name.replace(f".{old}.", f".{new}.").rpartition(".")
+            setattr(model.get_submodule(place), last, parameter)
     model.set_adapter(new)
     model.delete_adapter(old)
 
