@@ -17,6 +17,7 @@ from sokrates.training import dpo, reference
 from sokrates.training.data import PairIds
 from sokrates.training.dpo import train_dpo
 from sokrates.training.trainer import LikeLengthSampler, learning_rate_share
+from tests.training import tiny_training
 
 
 def config(**changes) -> DPOConfig:
@@ -296,3 +297,25 @@ def test_a_loss_that_sorts_its_batch_joins_none(load, start, tokenizer, pairs, t
     monkeypatch.setattr(dpo, "join", lambda rows, steps, tokens, device, most: asked.append(most) or (rows, steps))
     dpo.make_trainer(load(start), tokenizer, pairs, config(loss_type=["sigmoid", loss]), tmp_path)
     assert asked == [most]
+
+
+def progress(chosen: float, rejected: float) -> dpo.Progress:
+    rates = {"loss": 0.6, "accuracy": 0.8, "chosen_logp_per_token": -0.1, "rejected_logp_per_token": -0.2}
+    return dpo.Progress(
+        step=1, epoch=1.0, margin=chosen - rejected, chosen_reward=chosen, rejected_reward=rejected, **rates
+    )
+
+
+def test_what_falls_on_both_sides_is_told():
+    """A reward is beta times a difference of log-probabilities."""
+    told = dpo.displacement([progress(0.0, 0.0), progress(-0.5, -0.8)], beta=0.1)
+    assert "by 5.0 nats each (the rejected ones by 8.0)" in told
+    assert not dpo.displacement([progress(-0.5, -0.8), progress(-0.09, -0.8)], beta=0.1)
+    assert not dpo.displacement([progress(0.2, -0.8)], beta=0.1)
+
+
+def test_a_training_that_displaces_says_so(monkeypatch, tokenizer, pairs, tmp_path, capsys):
+    for least, told in ((-1e9, True), (1e9, False)):
+        monkeypatch.setattr(dpo, "LEAST_FALL", least)
+        train_dpo(tiny_training.adapter(), tokenizer, pairs, config(), tmp_path / str(told), base_name="tiny")
+        assert ("dpo: the chosen traces became less likely too" in capsys.readouterr().err) is told

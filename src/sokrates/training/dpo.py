@@ -75,6 +75,10 @@ class DPOResult(msgspec.Struct, frozen=True, kw_only=True):
     attention: Attention
 
 
+LEAST_FALL = 1.0
+"""Nats by which a chosen trace may become less likely before it is worth a warning."""
+
+
 class DPOTrainer(AdapterTrainer, trl.DPOTrainer):
     """TRL's trainer on pairs of token ids. TRL's own preparation takes text only, so it is left out."""
 
@@ -185,6 +189,8 @@ def train_dpo(
     shown = label if progress else None
     run(trainer, checkpoint, output, save_steps=config.save_steps, label=shown, trackers=trackers)
     history = _history(trainer.state)
+    if progress and (warning := displacement(history, config.beta)):
+        announce(f"{label}: {warning}")
     result = DPOResult(
         pairs=len(pairs),
         tokens=sum(2 * len(pair.prompt_ids) + len(pair.chosen_ids) + len(pair.rejected_ids) for pair in pairs),
@@ -269,6 +275,21 @@ def columns(pairs: Sequence[PairIds]) -> datasets.Dataset:
     """What TRL's collator reads."""
     return datasets.Dataset.from_dict(
         {name: [list(getattr(pair, name)) for pair in pairs] for name in ("prompt_ids", "chosen_ids", "rejected_ids")}
+    )
+
+
+def displacement(history: Sequence[Progress], beta: float) -> str:
+    """What to say where the chosen traces ended less likely than the reference has them, by over a nat each; "" else.
+
+    Both sides fall together where the sigmoid term, a sum over a trace's tokens, outweighs the SFT term, which is a
+    mean of them; most where the two are alike (Razin et al. 2024, "Unintentional Unalignment", arXiv:2410.08847).
+    """
+    chosen, rejected = (-reward / beta for reward in (history[-1].chosen_reward, history[-1].rejected_reward))
+    if chosen <= LEAST_FALL:
+        return ""
+    return (
+        f"the chosen traces became less likely too, by {chosen:.1f} nats each (the rejected ones by {rejected:.1f}): "
+        "more weight for the SFT term (dpo.loss_type, dpo.loss_weights) or a lower learning rate holds them"
     )
 
 
