@@ -133,23 +133,22 @@ TASKS = WARM_UP + 3 * 256
 
 
 def choose_rows(wanted: str, real: bool, *, vllm: bool, gpus: int) -> list[Row]:
-    """The rows of a comma-separated list of names and letters, in the order of `ROWS`; `all` for all. Without vLLM, or
-    with fewer GPUs than they need, rows are left out.
+    """The rows of a comma-separated list of names and letters, in the order of `ROWS`; `all` for all.
 
-    Errors: ValueError naming what is unknown.
+    Errors: ValueError naming what is unknown, or named and cannot be run here: without vLLM, with fewer GPUs than it
+    needs. Of a letter or of all, such rows are left out.
     """
     names = [name for name in wanted.split(",") if name]
     known = {"all", *ROWS, *(row.letter for row in ROWS.values())}
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"rows {', '.join(unknown)}: expected names or letters of {', '.join(sorted(known))}")
-    return [
-        row
-        for row in ROWS.values()
-        if {"all", row.name, row.letter} & {*names}
-        and row.real in (None, real)
-        and (vllm or row.engine != "vllm")
-        and row.gpus <= max(gpus, 1)
-    ]
+    found = [row for row in ROWS.values() if {"all", row.name, row.letter} & {*names} and row.real in (None, real)]
+    unfit = {row.name for row in found if (row.engine == "vllm" and not vllm) or row.gpus > max(gpus, 1)}
+    if asked := sorted(unfit & {*names}):
+        raise ValueError(
+            f"rows {', '.join(asked)}: expected vLLM, and as many GPUs as a row has; there are {gpus} GPUs"
+        )
+    return [row for row in found if row.name not in unfit]
 
 
 def requests(tasks: Sequence[Task]) -> list[Request]:

@@ -59,6 +59,16 @@ def test_rows_are_chosen_by_name_and_by_letter() -> None:
         choose_rows("a,nonsense", real=False, vllm=True, gpus=1)
 
 
+def test_rows_that_cannot_be_run_here() -> None:
+    """They are left out of many, and an error by name."""
+    assert "vllm-tp2" in [row.name for row in choose_rows("d", real=False, vllm=True, gpus=2)]
+    assert "vllm-tp2" not in [row.name for row in choose_rows("d", real=False, vllm=True, gpus=1)]
+    with pytest.raises(ValueError, match=r"rows vllm-tp2: expected .* there are 1 GPUs"):
+        choose_rows("plain,vllm-tp2", real=False, vllm=True, gpus=1)
+    with pytest.raises(ValueError, match="rows vllm-lora: expected vLLM"):
+        choose_rows("vllm-lora", real=False, vllm=False, gpus=1)
+
+
 @pytest.mark.parametrize("keep_cache", [True, False])
 def test_the_plain_way_says_what_the_engine_says(keep_cache: bool) -> None:
     """Greedy, float32: one prompt at a time, computed again at each step or not, equals batching."""
