@@ -66,6 +66,14 @@ def test_ratios_costs_and_shares(parts: Path) -> None:
     assert rows["plain"]["roofline_at_its_own_batch"]["share"] > 20 * rows["plain"]["roofline"]["share"]
 
 
+def test_what_two_gpus_could_reach_is_twice_as_much(parts: Path) -> None:
+    jsonl.write_json(parts / "vllm-tp2.json", _figures("vllm-tp2", 150.0, 512))
+    rows = {figures["row"]: figures for figures in summarise(parts, list(ROWS), "machine")["rows"]}
+    one, two = (rows[name]["roofline"] for name in ("vllm", "vllm-tp2"))
+    assert two["traces_per_second"] == pytest.approx(2 * one["traces_per_second"], rel=1e-3)
+    assert two["share"] == pytest.approx(0.75 * one["share"], rel=1e-3)
+
+
 def test_the_table_has_every_row_and_says_what_failed(parts: Path) -> None:
     lines = table(summarise(parts, list(ROWS), "machine")).splitlines()
     assert len(lines) == 7
