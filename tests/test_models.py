@@ -58,14 +58,6 @@ def test_a_model_folder(base, monkeypatch):
     assert models.load_model("base", device="cpu", dtype="bfloat16").dtype == torch.bfloat16
 
 
-def test_weights_that_are_read_straight_to_their_device(monkeypatch):
-    usual = models.load_model("embedded", device="cpu").state_dict()
-    monkeypatch.setattr(models, "_straight_to", lambda place: place)
-    model = models.load_model("embedded", device="cpu")
-    assert not hasattr(model, "hf_device_map"), "to a trainer a map means several devices"
-    assert all(torch.equal(value, usual[name]) for name, value in model.state_dict().items())
-
-
 @pytest.mark.gpu
 def test_a_model_on_a_gpu_is_the_one_on_the_processor(base, adapter):
     for name in (str(base), str(adapter)):

@@ -112,13 +112,14 @@ def load_model(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
+    from sokrates.upload import upload
+
     paths = resolve(name)
     place = _device(device)
     with _loading(paths.base, "a causal language model"):
-        model = AutoModelForCausalLM.from_pretrained(
-            paths.base, dtype=_dtype(dtype, place), use_safetensors=True, device_map=_straight_to(place)
-        )
-    vars(model).pop("hf_device_map", None)  # a trainer would take a model with a map for one spread over devices
+        model = AutoModelForCausalLM.from_pretrained(paths.base, dtype=_dtype(dtype, place), use_safetensors=True)
+    if place.type == "cuda":
+        upload(model, place)
     if paths.adapter is not None:
         model.requires_grad_(False)
         with _loading(paths.adapter, f"an adapter of {paths.base_name}"):
@@ -234,11 +235,6 @@ def _loading(source: str, kind: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SokratesError(f"{source}: cannot be loaded as {kind}: {str(error).strip()}") from error
-
-
-def _straight_to(place: torch.device) -> torch.device | None:
-    """Where weights are read to; None is this process's memory, to be moved or sharded from there."""
-    return place if place.type == "cuda" and ranks.count() == 1 else None
 
 
 def _device(name: str) -> torch.device:
