@@ -717,7 +717,10 @@ def pretrain(**params: Any) -> None:
         params["output"],
         on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
     )
-    say(f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s; model in {params['output']}")
+    say(
+        f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s, {result.waited:.0f} of them waiting "
+        f"for problems; model in {params['output']}"
+    )
 
 
 def _report_figures(figures: Figures) -> None:

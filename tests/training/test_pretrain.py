@@ -77,6 +77,7 @@ def test_it_writes_a_model_that_loads(tmp_path, monkeypatch):
     result = pretrain.pretrain(SMALL, tmp_path, on_step=lambda step, loss, done, model: losses.append(loss))
     assert len(losses) == 2 and losses[0] > 5  # ln 859 is 6.8: it knows nothing yet
     assert result.tokens > 0
+    assert 0 < result.waited < result.seconds
     model = models.load_model(str(tmp_path), device="cpu")
     assert model.config.num_hidden_layers == 1
     assert json.loads((tmp_path / "pretrain.json").read_text())["config"]["hidden"] == 16

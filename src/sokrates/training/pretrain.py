@@ -37,6 +37,9 @@ STYLE = PromptStyle(instructions=False)
 MAX_LENGTH = 1024
 _CHUNK = 512
 _BUCKET = 64
+_AHEAD = 32
+"""Batches that a worker makes ahead: those of more than one round. They are taken from the workers in turn, and while
+one makes problems for a round the others would else wait for it: all together are then little faster than one."""
 
 
 def documents(config: PretrainConfig, stream: int) -> Iterator[tuple[Any, str]]:
@@ -153,6 +156,8 @@ class PretrainResult:
     steps: int
     tokens: int
     seconds: float
+    waited: float
+    """Of these the seconds in which no problems were there to go on with: more workers would help."""
     final_loss: float
     parameters: int
     device: str
@@ -178,11 +183,19 @@ def pretrain(
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=device == "cuda"
     )
     loader = DataLoader(
-        Endless(config, tokenizer), batch_size=None, num_workers=config.num_workers, pin_memory=device == "cuda"
+        Endless(config, tokenizer),
+        batch_size=None,
+        num_workers=config.num_workers,
+        prefetch_factor=_AHEAD if config.num_workers else None,
+        pin_memory=device == "cuda",
     )
-    started, tokens, step, loss_value = time.monotonic(), 0, 0, float("nan")
     model.train()
-    for step, (ids, labels) in enumerate(loader, start=1):
+    batches = iter(loader)
+    started, waited, tokens, loss_value = time.monotonic(), 0.0, 0, float("nan")
+    for step in count(1):
+        asked = time.monotonic()
+        ids, labels = next(batches)
+        waited += time.monotonic() - asked
         done = max((time.monotonic() - started) / config.seconds, step / config.steps)
         if done >= 1.0:
             break
@@ -206,7 +219,13 @@ def pretrain(
             if on_step:
                 on_step(step, loss_value, done, model)
     result = PretrainResult(
-        step, tokens, time.monotonic() - started, loss_value, sum(p.numel() for p in model.parameters()), device
+        steps=step,
+        tokens=tokens,
+        seconds=time.monotonic() - started,
+        waited=waited,
+        final_loss=loss_value,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        device=device,
     )
     save(model, tokenizer, output)
     jsonl.write_json(output / "pretrain.json", {"config": config.model_dump(), "result": asdict(result)})
