@@ -18,6 +18,7 @@ from typing import Any
 import peft
 import torch
 import trl
+from transformers import AutoModelForCausalLM
 from trl.trainer.utils import use_adapter
 
 from benchmarks.dpo_work import Passes
@@ -108,7 +109,11 @@ def load(way: Way, bench: Bench, device: str, dtype: str) -> Ready:
     ready = Ready()
     lora = DPOConfig().lora
     with _clock(ready, "load", device):
-        ready.model = models.load_model(bench.adapter, device=device, dtype=dtype, trainable=True)
+        ready.model = (
+            _plain_model(bench, device, dtype)
+            if way.merged
+            else models.load_model(bench.adapter, device=device, dtype=dtype, trainable=True)
+        )
     if way.merged:
         with _clock(ready, "merge", device):
             merged = ready.model.merge_and_unload()
@@ -127,6 +132,13 @@ def load(way: Way, bench: Bench, device: str, dtype: str) -> Ready:
             stacking.stack(ready.model, lora, seed=0)
     ready.rank = sum(adapter.r for adapter in ready.model.peft_config.values())
     return ready
+
+
+def _plain_model(bench: Bench, device: str, dtype: str) -> Any:
+    """The model with SFT's adapter by the libraries alone, as the plan loads it: read straight to its device."""
+    model = AutoModelForCausalLM.from_pretrained(bench.model, dtype=getattr(torch, dtype), device_map=torch.device(device))
+    vars(model).pop("hf_device_map", None)  # a trainer would take it for a model spread over devices
+    return peft.PeftModel.from_pretrained(model, bench.adapter)
 
 
 def make_trainer(
