@@ -136,7 +136,8 @@ def load(way: Way, bench: Bench, device: str, dtype: str) -> Ready:
 
 def _plain_model(bench: Bench, device: str, dtype: str) -> Any:
     """The model with SFT's adapter by the libraries alone, as the plan loads it: read straight to its device."""
-    model = AutoModelForCausalLM.from_pretrained(bench.model, dtype=getattr(torch, dtype), device_map=torch.device(device))
+    place = torch.device(device)
+    model = AutoModelForCausalLM.from_pretrained(bench.model, dtype=getattr(torch, dtype), device_map=place)
     vars(model).pop("hf_device_map", None)  # a trainer would take it for a model spread over devices
     return peft.PeftModel.from_pretrained(model, bench.adapter)
 
