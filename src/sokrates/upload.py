@@ -37,7 +37,7 @@ class _Lane:
 
 def upload(model: torch.nn.Module, device: torch.device) -> None:
     """Move a model from this process's memory to a CUDA device."""
-    copies = []
+    copies: list[tuple[torch.Tensor, torch.Tensor]] = []
     for parameter in model.parameters():
         source = parameter.data.contiguous()
         parameter.data = torch.empty_like(source, device=device)
