@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sokrates.cli import main
+from tests.locked import locked
 from tests.shared_data import FOLDER
 
 
@@ -46,6 +47,22 @@ COMMANDS = [
 def test_every_command_has_help_with_an_example(run, command):
     text = run(*command, "--help")
     assert command == ["data"] or "sokrates " + " ".join(command) in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sft", "--data", "empty.jsonl"], ["dpo", "--pairs", "empty.jsonl"], ["generate", "--data", "problems.jsonl"],
+        ["evaluate", "--data", "problems.jsonl"], ["pretrain"],
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_folder_that_another_process_is_at_work_in(run, problems, command):
+    Path("empty.jsonl").touch()
+    with locked(Path("taken")):
+        told = run(*command, "--output", "taken", status=2)
+    assert "taken: another process is at work in it; wait for it or end it first" in told
+    assert [path.name for path in Path("taken").iterdir()] == [".lock"]
 
 
 def test_problems_to_gold_traces_to_verdicts_and_pairs(run, problems):

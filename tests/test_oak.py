@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -21,6 +19,7 @@ from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.report.folder import read_run
 from sokrates.run import Run, _evaluation_problems
 from sokrates.training.preferences import Pair
+from tests.locked import locked
 from tests.nvml import Card, Nvml
 from tests.training.test_tracking import curves
 
@@ -227,19 +226,8 @@ def test_a_run_folder_of_another_configuration(tmp_path):
 
 
 def test_a_run_folder_is_for_one_process(tmp_path):
-    code = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
-    code += "; print(1, flush=True); input()"
-    (tmp_path / "run").mkdir()
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run" / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert other.stdout.readline()
-        with pytest.raises(SokratesError, match="run: another process is at work in it"):
-            oak.run(config(tmp_path / "run"))
-    finally:
-        other.kill()
-        other.wait()
+    with locked(tmp_path / "run"), pytest.raises(SokratesError, match="run: another process is at work in it"):
+        oak.run(config(tmp_path / "run"))
     with new_run(tmp_path / "run").begun(oak.keep):
         pass
 

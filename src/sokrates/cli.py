@@ -35,6 +35,7 @@ from sokrates.config import (
 from sokrates.console import Listing, print_table, progress, say, trace_progress
 from sokrates.disk import explain
 from sokrates.errors import SokratesError
+from sokrates.stage import claimed
 
 if TYPE_CHECKING:
     from sokrates.jsonl import SetAside
@@ -343,7 +344,8 @@ def sft(**params: Any) -> None:
 
     _use_threads(config)
     traces = list(jsonl.read(params["data_file"], Trace))
-    result = fine_tune(traces, config.model, config, params["output"])
+    with claimed(params["output"]):
+        result = fine_tune(traces, config.model, config, params["output"])
     processes.part()
     losses = [entry.loss for entry in result.heldout_losses]
     _report_figures(result.figures)
@@ -400,7 +402,8 @@ def generate(**params: Any) -> None:
     if aside is not None:
         problems = within_window(problems, asker, params["data_file"], aside)
     _report_aside(aside)
-    with trace_progress("generate", len(problems) * generation.samples_per_problem) as on_trace:
+    total = len(problems) * generation.samples_per_problem
+    with claimed(params["output"]), trace_progress("generate", total) as on_trace:
         summary = generate_traces(problems, asker, generation, params["output"], config, on_trace=on_trace, clock=clock)
     say(
         "seconds: "
@@ -531,7 +534,8 @@ def dpo(**params: Any) -> None:
         say(f"{left_out} pairs beyond dpo.max_length = {config.dpo.max_length} left out")
         _echo_json(summary)
     _use_threads(config)
-    result = prefer(found, config.model, config, params["output"])
+    with claimed(params["output"]):
+        result = prefer(found, config.model, config, params["output"])
     processes.part()
     _report_figures(result.figures)
     say(
@@ -595,7 +599,7 @@ def evaluate(**params: Any) -> None:
     if aside is not None:
         problems = within_window(problems, asker, params["data_file"], aside)
     _report_aside(aside)
-    with trace_progress("evaluate", len(problems)) as on_trace:
+    with claimed(params["output"]), trace_progress("evaluate", len(problems)) as on_trace:
         row = evaluation.evaluate(problems, asker, "model", params["output"], config, on_trace=on_trace, clock=clock)
     print_table(results_table([row, *evaluation.reference_rows(problems)]))
     print_table(results_table(breakdown(row)))
@@ -712,11 +716,12 @@ def pretrain(**params: Any) -> None:
     config = resolve(params, "pretrain")
     from sokrates.training.pretrain import pretrain as train
 
-    result = train(
-        config.pretrain,
-        params["output"],
-        on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
-    )
+    with claimed(params["output"]):
+        result = train(
+            config.pretrain,
+            params["output"],
+            on_step=lambda step, loss, done, _: say(f"{done:6.1%} step {step}: {loss:.4f}"),
+        )
     say(
         f"{result.steps} steps, {result.tokens} tokens in {result.seconds:.0f} s, {result.waited:.0f} of them waiting "
         f"for problems; model in {params['output']}"

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from sokrates import jsonl, models, stage, timings
 from sokrates.asking import Askers
@@ -50,8 +49,6 @@ from sokrates.training.stages import fine_tune, fitting_pairs, prefer
 from sokrates.verification.files import TRACES
 from sokrates.verification.looking import look_around
 from sokrates.verification.validate import validated
-
-LOCK = ".lock"
 
 Agree = Callable[[Sequence[str], Sequence[Path]], bool]
 """Whether parts of a run folder may be removed, given what was changed and the parts."""
@@ -89,16 +86,8 @@ class Run:
         SokratesError where it does not, where another process is in the folder, and as `check`.
         """
         check(self.config)
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / LOCK, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise SokratesError(f"{self.root}: another process is at work in it; wait for it or end it first") from None
-        try:
+        with stage.claimed(self.root):
             yield self._claim(agree)
-        finally:
-            lock.release()
 
     def _claim(self, agree: Agree) -> bool:
         settings = settings_of(self.config)

@@ -1,23 +1,48 @@
 """A stage's output folder: what made it, whether it is whole, and when a stage may go on in it.
 
 Contract: the first things in a folder are the resolved `config.yaml` and `stage.json`, the settings that its content
-depends on; the last is `summary.json`. A folder that holds the work of other settings is never added to or overwritten.
+depends on; the last is `summary.json`. A folder that holds the work of other settings is never added to or overwritten,
+and one that another process is at work in (`claimed`) is not entered.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
-from sokrates import jsonl
+from sokrates import jsonl, ranks
 from sokrates.config import Config, dump
 from sokrates.errors import SokratesError
 
 STAGE, SUMMARY, CONFIG = "stage.json", "summary.json", "config.yaml"
+LOCK = ".lock"
+
+
+@contextmanager
+def claimed(output: Path) -> Iterator[None]:
+    """Have a folder for this process alone; of several that were launched together the main one has it for all.
+
+    Errors: SokratesError where another process has it.
+    """
+    if not ranks.is_main():
+        yield
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SokratesError(f"{output}: another process is at work in it; wait for it or end it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def begin(output: Path, settings: dict[str, Any], config: Config) -> bool:
@@ -65,7 +90,7 @@ def _begun_with(output: Path) -> dict[str, Any] | None:
 
 
 def _is_empty(output: Path) -> bool:
-    return {path.name for path in output.iterdir()} <= {STAGE, CONFIG}
+    return {path.name for path in output.iterdir()} <= {STAGE, CONFIG, LOCK}
 
 
 def changed(earlier: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
