@@ -389,9 +389,20 @@ class TestOptions:
             options(SFTConfig, "lora")
 
 
-@pytest.mark.parametrize(("name", "baselines"), [("baselines", ("sft+", "rft")), ("ablations", get_args(BaselineName))])
+def test_a_baseline_that_would_repeat_the_loop():
+    overrides = ["oak_loop.baselines=[rft, whole]", "preference_pairs.compared=whole"]
+    told = "oak_loop.baselines should not name whole where preference_pairs.compared is whole: that is the loop itself"
+    with pytest.raises(SokratesError, match=f"^configuration: {re.escape(told)}$"):
+        load(None, overrides)
+    assert load(None, [overrides[0], "preference_pairs.compared=correction"]).oak_loop.baselines == ["rft", "whole"]
+
+
+@pytest.mark.parametrize(
+    ("name", "baselines"),
+    [("baselines", ["sft+", "rft"]), ("ablations", [name for name in get_args(BaselineName) if name != "whole"])],
+)
 def test_the_baselines_differ_from_the_demo_in_what_they_add_alone(name, baselines):
     demo, more = load(CONFIGS / "demo.yaml"), load(CONFIGS / f"{name}.yaml")
-    assert more.oak_loop.baselines == list(baselines)
+    assert more.oak_loop.baselines == baselines
     assert more.model_copy(update={"oak_loop": demo.oak_loop}) == demo
     assert more.oak_loop.num_iterations == demo.oak_loop.num_iterations

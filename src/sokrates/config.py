@@ -423,6 +423,15 @@ class Config(Section):
     tracking: TrackingConfig = Field(default=TrackingConfig(), description="Training's curves.")
     pretrain: PretrainConfig = Field(default=PretrainConfig(), description="Training the embedded model.")
 
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Config:
+        if "whole" in self.oak_loop.baselines and self.preference_pairs.compared == "whole":
+            raise ValueError(
+                "oak_loop.baselines should not name whole where preference_pairs.compared is whole: that is the loop "
+                "itself"
+            )
+        return self
+
     @property
     def language_model(self) -> ModelConfig:
         """The model to load, on the configured hardware."""
@@ -529,7 +538,8 @@ def _explain(error: ValidationError, path: str | Path | None, overrides: Sequenc
         if unknown:
             lines[key] += f"unknown key {key}; the nearest known key is {_nearest_key(key)}"
         elif problem["type"] == "value_error" and isinstance(problem["input"], dict):
-            lines[key] += f"{key}: {_expectation(problem)}"  # a rule between fields names their values itself
+            # A rule between fields names their values itself, and one between sections has no key.
+            lines[key] += f"{key}: {_expectation(problem)}" if key else _expectation(problem)
         else:
             lines[key] += f"{key} = {problem['input']!r}: {_expectation(problem)}"
     return "\n".join(lines.values())
