@@ -43,8 +43,9 @@ def upload(model: torch.nn.Module, device: torch.device) -> None:
         parameter.data = torch.empty_like(source, device=device)
         copies += pieces(source, parameter.data)
     lanes: SimpleQueue[_Lane] = SimpleQueue()
-    for _ in range(THREADS):
-        lanes.put(_Lane(device))
+    with torch.cuda.device(device):  # page-locked memory takes up some of the GPU that is the current one
+        for _ in range(THREADS):
+            lanes.put(_Lane(device))
 
     def copy(piece: tuple[torch.Tensor, torch.Tensor]) -> None:
         lane = lanes.get()
