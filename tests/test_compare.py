@@ -14,6 +14,7 @@ from sokrates.compare import compare, comparison_markdown
 from sokrates.config import EvaluationConfig
 from sokrates.errors import SokratesError
 from sokrates.evaluation import differences
+from sokrates.logic.answer import Answer
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
 from sokrates.traces.gold import gold_completion
@@ -60,6 +61,23 @@ def test_the_mean_and_each_run_s_own_figure(runs):
     (change,) = found.changes
     assert change.rates["accuracy"].value == pytest.approx(0.3)
     assert change.rates["accuracy"].low < 0.3 < change.rates["accuracy"].high
+
+
+def test_to_give_up_at_once_counts_as_no_proof(tmp_path):
+    problems = list(generate(30, GeneratorSettings(1, 2), seed=1, prefix="run"))
+    gives_up = [
+        verify(build_trace(problem, gold_completion(problem) if problem.label == Answer.UNKNOWN else SILENT))
+        for problem in problems
+    ]
+    proves = [
+        verify(build_trace(problem, SILENT if problem.label == Answer.UNKNOWN else gold_completion(problem)))
+        for problem in problems
+    ]
+    share = sum(problem.label == Answer.UNKNOWN for problem in problems) / len(problems)
+    (found,) = compare([finished_run(tmp_path / "run", {"sft": gives_up, "iter1": proves})])
+    assert found.lines[0].rates["trace_validity"].value == pytest.approx(share)
+    assert [line.rates["decided_trace_validity"].value for line in found.lines] == [0.0, 1.0]
+    assert found.changes[0].rates["decided_trace_validity"].value == 1.0
 
 
 def test_one_run_alone_has_the_interval_of_its_own_bootstrap(runs):

@@ -18,19 +18,24 @@ import numpy as np
 from sokrates import jsonl, stage
 from sokrates.errors import SokratesError
 from sokrates.evaluation import measured
-from sokrates.metrics import COMPARED, Difference, Floats, Interval, counts
+from sokrates.metrics import COMPARED, DECIDED, Difference, Floats, Interval, counts
 from sokrates.report.folder import DIFFERENCES, EVALUATION, RESULTS, TRANSFER
 from sokrates.report.table import markdown, percent, points
+from sokrates.traces.trace import Trace
 
+_PROOFS = "decided_trace_validity"
 METRICS = {
     "accuracy": "accuracy",
     "step validity": "step_validity",
     "action validity": "action_validity",
     "trace validity": "trace_validity",
+    "on TRUE/FALSE": _PROOFS,
     "entailed claims": "entailed_rate",
     "published rule": "published_rate",
 }
-"""The columns of a table, and the rate behind each."""
+"""The columns of a table, and the rate behind each. On problems that are TRUE or FALSE a valid trace is a proof; on the
+others it may be one that gave up at once, so that always to say UNKNOWN is valid on all of those."""
+_CHANGES = (*COMPARED, _PROOFS)
 
 Counts = Mapping[str, tuple[float, float]]
 """Of one run and stage: what a rate counts in each problem, and out of how many."""
@@ -92,7 +97,9 @@ def _compared(name: str, folders: Sequence[Path], samples: int, seed: int) -> Co
     pairs = _in_all([_pairs(folder) for folder in folders])
     traces = {stage: [measured(folder / EVALUATION / stage) for folder in folders] for stage in stages}
     counted = {
-        (stage, metric): [counts(of, metric) for of in traces[stage]] for stage in stages for metric in METRICS.values()
+        (stage, metric): [_counts(of, metric) for of in traces[stage]]
+        for stage in stages
+        for metric in METRICS.values()
     }
     problem_ids = sorted({trace.problem_id for of in traces.values() for run in of for trace in run})
     draws = _Draws(problem_ids, len(folders), samples, np.random.default_rng(seed))
@@ -109,12 +116,18 @@ def _compared(name: str, folders: Sequence[Path], samples: int, seed: int) -> Co
         Change(
             before,
             after,
-            {metric: draws.interval(counted[after, metric], counted[before, metric]) for metric in COMPARED},
+            {metric: draws.interval(counted[after, metric], counted[before, metric]) for metric in _CHANGES},
         )
         for before, after in pairs
         if before in traces and after in traces
     ]
     return Comparison(name, lines, changes)
+
+
+def _counts(traces: Sequence[Trace], metric: str) -> Counts:
+    if metric == _PROOFS:
+        return counts([trace for trace in traces if trace.label in DECIDED], "trace_validity")
+    return counts(traces, metric)
 
 
 def _pairs(folder: Path) -> list[tuple[str, str]]:
@@ -180,10 +193,11 @@ def comparison_markdown(comparisons: Sequence[Comparison], runs: int) -> str:
         ]
         parts.append(markdown(["stage", "problems", *shown], rows).strip())
         if found.changes:
+            compared = [(title, metric) for title, metric in METRICS.items() if metric in _CHANGES]
             body = [
-                [f"{of.before} → {of.after}", *(points(of.rates[metric]) for metric in COMPARED)]
+                [f"{of.before} → {of.after}", *(points(of.rates[metric]) for _, metric in compared)]
                 for of in found.changes
             ]
             parts.append("Differences in percentage points, paired within each run.")
-            parts.append(markdown(["stages", *(name.replace("_", " ") for name in COMPARED)], body).strip())
+            parts.append(markdown(["stages", *(title for title, _ in compared)], body).strip())
     return "\n\n".join(parts) + "\n"
