@@ -19,7 +19,7 @@ def screen(monkeypatch):
 
 
 def trace(correct, valid, tokens):
-    return SimpleNamespace(correct=correct, all_steps_valid=valid, completion_tokens=tokens)
+    return SimpleNamespace(correct=correct, proved=bool(valid), completion_tokens=tokens)
 
 
 def count(seconds=0.0):

@@ -13,6 +13,7 @@ from sokrates import metrics
 from sokrates.errors import SokratesError
 from sokrates.logic.answer import ANSWERS, Answer
 from sokrates.metrics import (
+    Lone,
     Row,
     breakdown,
     clustered_mean,
@@ -26,7 +27,7 @@ from sokrates.metrics import (
 from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.building import build_trace
-from sokrates.traces.gold import gold_outline, write_outline
+from sokrates.traces.gold import gold_completion, gold_outline, write_outline
 from sokrates.traces.sloppy import sloppy_outline
 from sokrates.traces.text import render, render_action
 from sokrates.traces.trace import Trace
@@ -222,10 +223,14 @@ def with_givens(problems) -> list[Problem]:
 
 
 def test_reference_rows_are_what_verifying_those_models_gives(with_givens):
-    always, guess = reference_rows(with_givens, lambda problem, answer: lone_conclude(problem, answer).all_steps_valid)
+    def verdict(problem: Problem, answer: Answer) -> Lone:
+        trace = lone_conclude(problem, answer)
+        return Lone(trace.all_steps_valid, trace.proved)
+
+    always, guess = reference_rows(with_givens, verdict)
     asked = {answer: stage_row("", [lone_conclude(p, answer) for p in with_givens]) for answer in ANSWERS}
     for path in ((), ("decided",), *(("by_label", str(answer)) for answer in ANSWERS)):
-        for name in ("accuracy", "step_validity", "trace_validity", "published_rate"):
+        for name in ("accuracy", "step_validity", "trace_validity", "proof_rate", "published_rate"):
             seen = {answer: getattr(_at(row, path), name).value for answer, row in asked.items()}
             assert getattr(_at(always, path), name).value == pytest.approx(seen[Answer.UNKNOWN]), (path, name)
             assert getattr(_at(guess, path), name).value == pytest.approx(np.mean(list(seen.values()))), (path, name)
@@ -240,12 +245,22 @@ def _at(row: Row, path: Sequence[str]) -> Row:
     return part[path[1]] if len(path) > 1 else part
 
 
+def test_an_unknown_is_a_proof_after_a_full_search_alone(problems):
+    unknown = [problem for problem in problems if problem.label is Answer.UNKNOWN]
+    searched = [verify(build_trace(problem, gold_completion(problem))) for problem in unknown]
+    gave_up = [lone_conclude(problem, Answer.UNKNOWN) for problem in unknown]
+    rows = stage_row("searched", searched), stage_row("gave up", gave_up)
+    assert [row.trace_validity.value for row in rows] == [1.0, 1.0]
+    assert [row.proof_rate.value for row in rows] == [1.0, 0.0]
+
+
 def test_reference_rows_from_labels_alone(problems):
     always, guess = reference_rows(problems)
     share = np.mean([problem.label is Answer.UNKNOWN for problem in problems])
     assert always.accuracy.value == always.trace_validity.value == always.step_validity.value == pytest.approx(share)
     assert guess.trace_validity.value == pytest.approx(share / 3)
     assert guess.decided.trace_validity.value == always.decided.accuracy.value == 0
+    assert always.proof_rate.value == guess.proof_rate.value == 0
     with pytest.raises(SokratesError, match="no label"):
         reference_rows([msgspec.structs.replace(problems[0], label=None)])
     with pytest.raises(SokratesError, match="no problems"):
@@ -306,7 +321,7 @@ def test_differences_of_stages_are_those_of_their_rows(problems):
     old, new = sloppy_traces(problems, 0.7), sloppy_traces(problems, 0.1)
     rows = stage_row("sft", old), stage_row("iter1", new)
     found = {(d.metric, d.subset): d for d in differences("sft", old, "iter1", new[::-1], samples=200, seed=1)}
-    assert len(found) == 6
+    assert len(found) == 8
     for (metric, subset), change in found.items():
         before, after = rows if subset == "all" else (rows[0].decided, rows[1].decided)
         assert change.value == pytest.approx(getattr(after, metric).value - getattr(before, metric).value)
@@ -325,4 +340,5 @@ def test_differences_need_the_same_problems_and_leave_out_what_nobody_has(proble
     assert {d.metric for d in differences("a", silent, "b", traces, samples=100, seed=1)} == {
         "accuracy",
         "trace_validity",
+        "proof_rate",
     }

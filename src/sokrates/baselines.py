@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sokrates.config import BaselineName, Signal
+from sokrates.config import BaselineName, Config, Signal
 from sokrates.problems import Problem
 from sokrates.story import Stages
 from sokrates.traces.building import build_trace
 from sokrates.traces.text import render
 from sokrates.traces.trace import Trace
+from sokrates.training.preferences import complete
 from sokrates.training.stages import fitting
 
 
@@ -47,7 +48,7 @@ def _rft(this: Stages, loop: Loop) -> None:
         name = f"rft/iter{index}"
         # The first round samples from the same adapter as DPO's first: those traces are there already.
         traces = this.sample("iter1" if index == 1 else name, model, problems, index)
-        best = this.picked(partial(_best, max_length=this.config.sft.max_length), traces)
+        best = this.picked(partial(_best, config=this.config), traces)
         if best:
             model = this.sft(f"{name}/adapter", best, model, max_steps=_share(loop.steps, index, len(loop.iterations)))
     this.evaluate("rft", model)
@@ -59,9 +60,10 @@ def _share(steps: int, index: int, rounds: int) -> int:
     return each if index < rounds else max(1, steps - each * (rounds - 1))
 
 
-def _best(traces: Sequence[Trace], max_length: int) -> list[Trace]:
-    """The fully valid traces that training can read whole, one of each text."""
-    valid = [trace for trace in fitting(traces, max_length) if trace.all_steps_valid]
+def _best(traces: Sequence[Trace], config: Config) -> list[Trace]:
+    """The proofs that training can read whole, one of each text."""
+    readable = fitting(traces, config.sft.max_length)
+    valid = [trace for trace in readable if complete(trace, config.preference_pairs)]
     kept = {(trace.problem_id, trace.completion): trace for trace in valid}
     return list(kept.values())
 

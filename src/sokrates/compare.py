@@ -23,19 +23,19 @@ from sokrates.report.folder import DIFFERENCES, EVALUATION, RESULTS, TRANSFER
 from sokrates.report.table import markdown, percent, points
 from sokrates.traces.trace import Trace
 
-_PROOFS = "decided_trace_validity"
+_DECIDED = "decided_trace_validity"
 METRICS = {
     "accuracy": "accuracy",
     "step validity": "step_validity",
     "action validity": "action_validity",
     "trace validity": "trace_validity",
-    "on TRUE/FALSE": _PROOFS,
+    "proofs": "proof_rate",
+    "on TRUE/FALSE": _DECIDED,
     "entailed claims": "entailed_rate",
     "published rule": "published_rate",
 }
-"""The columns of a table, and the rate behind each. On problems that are TRUE or FALSE a valid trace is a proof; on the
-others it may be one that gave up at once, so that always to say UNKNOWN is valid on all of those."""
-_CHANGES = (*COMPARED, _PROOFS)
+"""The columns of a table, and the rate behind each; "on TRUE/FALSE" is the trace validity on those problems alone."""
+_CHANGES = (*COMPARED, _DECIDED)
 
 Counts = Mapping[str, tuple[float, float]]
 """Of one run and stage: what a rate counts in each problem, and out of how many."""
@@ -125,7 +125,7 @@ def _compared(name: str, folders: Sequence[Path], samples: int, seed: int) -> Co
 
 
 def _counts(traces: Sequence[Trace], metric: str) -> Counts:
-    if metric == _PROOFS:
+    if metric == _DECIDED:
         return counts([trace for trace in traces if trace.label in DECIDED], "trace_validity")
     return counts(traces, metric)
 

@@ -23,6 +23,7 @@ GuideName = Literal["none", "grammar", "solver", "random"]
 BaselineName = Literal["sft+", "rft", "whole", "label", "published", "actions", "example", "vote", "guided"]
 Signal = Literal["verified", "label", "published"]
 Compared = Literal["whole", "first_error", "correction"]
+Unknown = Literal["searched", "any"]
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 LARGEST_SEED = 2**32 - 1  # NumPy refuses a larger one
 
@@ -240,6 +241,11 @@ class PairsConfig(Section):
         default="whole",
         description="What a rejected trace is compared with: whole, another sample; first_error, as many steps of one "
         "as it has until its first error; correction, the step with which a proof goes on where it went wrong.",
+    )
+    unknown: Unknown = Field(
+        default="searched",
+        description="What a valid UNKNOWN needs to be chosen: searched, that it derived every fact about its subject, "
+        "where these can be listed; any, nothing more, so that one that gives up at once is as good.",
     )
     signal: Signal = Field(
         default="verified",

@@ -24,8 +24,10 @@ class Verified(Protocol):
     """What is counted of a verified trace while traces come."""
 
     correct: bool
-    all_steps_valid: bool | None
     completion_tokens: int
+
+    @property
+    def proved(self) -> bool: ...
 
 
 def say(text: str) -> None:
@@ -93,19 +95,19 @@ def trace_progress(label: str, total: int) -> Iterator[Callable[[Verified], None
     """A progress bar over traces that shows the running accuracy and sound validity, tokens a second, and the GPU."""
     from sokrates.bar import Rate
 
-    seen = correct = valid = 0
+    seen = correct = proved = 0
     tokens = Rate()
 
     def facts(rate: Callable[[], float] = tokens.now) -> list[str]:
         if not seen:
             return []
-        return [f"right {correct / seen:.0%}", f"proved {valid / seen:.0%}", f"{rate():,.0f} tokens/s"]
+        return [f"right {correct / seen:.0%}", f"proved {proved / seen:.0%}", f"{rate():,.0f} tokens/s"]
 
     with bar(label, total, "traces", facts, told=lambda: facts(tokens.overall), metered=True) as drawn:
 
         def on_trace(trace: Verified) -> None:
-            nonlocal seen, correct, valid
-            seen, correct, valid = seen + 1, correct + trace.correct, valid + bool(trace.all_steps_valid)
+            nonlocal seen, correct, proved
+            seen, correct, proved = seen + 1, correct + trace.correct, proved + trace.proved
             tokens.add(trace.completion_tokens)
             drawn.advance()
 

@@ -82,12 +82,13 @@ def vote(samples: Sequence[Trace]) -> Trace:
 
 def reference_rows(problems: Sequence[Problem]) -> list[Row]:
     """What a model that always answers UNKNOWN, and one that guesses, would score on these problems."""
-    return metrics.reference_rows(problems, _lone_conclude_valid)
+    return metrics.reference_rows(problems, _lone_conclude)
 
 
-def _lone_conclude_valid(problem: Problem, answer: Answer) -> bool:
+def _lone_conclude(problem: Problem, answer: Answer) -> metrics.Lone:
     action = render_action(CONCLUDE, [ANSWERS.index(answer)])
-    return verify(build_trace(problem, render([("", action)], answer))).all_steps_valid is True
+    trace = verify(build_trace(problem, render([("", action)], answer)))
+    return metrics.Lone(trace.all_steps_valid is True, trace.proved)
 
 
 def differences(

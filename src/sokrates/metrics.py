@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -88,6 +88,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     misquotes: int
     unused_steps: int
     repeated_steps: int
+    proof_rate: Interval | None = None
+    """Traces that are right and prove it: see `Trace.proved`."""
     action_validity: Interval | None = None
     """Actions that some claim would make a valid step; one that the token limit cut off does not count."""
     decided: Row | None = None
@@ -168,6 +170,7 @@ Count = Callable[[Trace], int]  # a bool counts as 0 or 1
 _RATES: dict[str, tuple[Count, Count]] = {
     "accuracy": (lambda t: t.correct, _one),
     "trace_validity": (lambda t: t.all_steps_valid is True and t.correct, _one),
+    "proof_rate": (lambda t: t.proved and t.correct, _one),
     "parse_failures": (_parse_failure, _one),
     "step_validity": (lambda t: sum(s.solver_valid is True for s in t.steps), lambda t: len(t.steps)),
     "action_validity": (lambda t: sum(s.action_valid is True for s in t.emitted), lambda t: len(t.emitted)),
@@ -180,7 +183,7 @@ _RATES: dict[str, tuple[Count, Count]] = {
     "claims_missing": (lambda t: sum(s.claim is None for s in inferences(t)), lambda t: len(inferences(t))),
 }
 """Each rate as what is counted in a trace, and out of how many."""
-COMPARED = ("accuracy", "step_validity", "trace_validity")
+COMPARED = ("accuracy", "step_validity", "trace_validity", "proof_rate")
 """The rates whose differences between stages are reported."""
 
 
@@ -276,23 +279,31 @@ def clustered_mean(totals: npt.ArrayLike, sizes: npt.ArrayLike) -> Interval | No
     return Interval(mean, mean - Z * math.sqrt(variance), mean + Z * math.sqrt(variance))
 
 
-LoneConclude = Callable[[Problem, Answer], bool]
-"""Whether a trace of nothing but CONCLUDE with this answer is a valid proof for the problem."""
+class Lone(NamedTuple):
+    """What a trace of nothing but CONCLUDE is worth."""
+
+    valid: bool
+    proved: bool
 
 
-def unknown_only(problem: Problem, answer: Answer) -> bool:
-    """The verdict on a lone CONCLUDE where no premise states the conclusion or its complement: UNKNOWN, and rightly."""
-    return answer is problem.label is Answer.UNKNOWN
+LoneConclude = Callable[[Problem, Answer], Lone]
+"""The verdict on a lone CONCLUDE with this answer to the problem."""
 
 
-def reference_rows(problems: Sequence[Problem], lone_conclude_valid: LoneConclude = unknown_only) -> list[Row]:
+def unknown_only(problem: Problem, answer: Answer) -> Lone:
+    """The verdict where no premise states the conclusion or its complement: valid is UNKNOWN, where that is right; and
+    as it tries nothing it is no proof."""
+    return Lone(valid=answer is problem.label is Answer.UNKNOWN, proved=False)
+
+
+def reference_rows(problems: Sequence[Problem], lone_conclude: LoneConclude = unknown_only) -> list[Row]:
     """The rows of two models that do not read: one always answers UNKNOWN, one guesses among the three answers.
 
     Both write a lone CONCLUDE and nothing else. Their figures are expectations on exactly these problems, without
     error: `low == high == value`. Such a trace is valid when its answer needs no step before it: UNKNOWN where that is
     right, TRUE or FALSE where a premise states the conclusion or its complement. So always-UNKNOWN has the share of
     UNKNOWN problems, and the guesser a third of the share of problems where the right answer needs no step. The
-    published rule accepts every right answer.
+    published rule accepts every right answer. Such a trace proves UNKNOWN only where no step derives anything.
 
     Errors: SokratesError for no problems, or one without a label.
     """
@@ -302,26 +313,27 @@ def reference_rows(problems: Sequence[Problem], lone_conclude_valid: LoneConclud
     }
 
     def row(stage: str) -> Row:
-        return _with_parts(problems, lambda part: _blind_row(stage, part, strategies[stage], lone_conclude_valid))
+        return _with_parts(problems, lambda part: _blind_row(stage, part, strategies[stage], lone_conclude))
 
     return [row(stage) for stage in strategies]
 
 
-def _blind_row(stage: str, problems: Sequence[Problem], chances: Mapping[Answer, float], valid: LoneConclude) -> Row:
+def _blind_row(
+    stage: str, problems: Sequence[Problem], chances: Mapping[Answer, float], lone_conclude: LoneConclude
+) -> Row:
     """A model that answers with fixed chances and a lone CONCLUDE, averaged over the problems and the chances."""
     if not problems:
         raise SokratesError(f"{stage}: no problems; expected at least one to measure on")
-    right = steps = proved = 0.0
+    right = steps = whole = proved = 0.0
     for problem in problems:
         if problem.label is None:
             raise SokratesError(f"{stage}: {problem.problem_id}: no label; expected one of {', '.join(ANSWERS)}")
         for answer, chance in chances.items():
-            holds, correct = valid(problem, answer), answer is problem.label
-            right, steps, proved = (
-                right + chance * correct,
-                steps + chance * holds,
-                proved + chance * (holds and correct),
-            )
+            verdict, correct = lone_conclude(problem, answer), answer is problem.label
+            right += chance * correct
+            steps += chance * verdict.valid
+            whole += chance * (verdict.valid and correct)
+            proved += chance * (verdict.proved and correct)
     count = len(problems)
     return Row(
         stage=stage,
@@ -330,7 +342,8 @@ def _blind_row(stage: str, problems: Sequence[Problem], chances: Mapping[Answer,
         accuracy=_exact(right / count),
         step_validity=_exact(steps / count),
         inference_step_validity=None,
-        trace_validity=_exact(proved / count),
+        trace_validity=_exact(whole / count),
+        proof_rate=_exact(proved / count),
         entailed_rate=None,
         published_rate=_exact(right / count),
         mean_steps=1.0,

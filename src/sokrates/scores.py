@@ -26,7 +26,7 @@ from sokrates.report.table import differences_markdown, results_markdown
 from sokrates.traces.trace import Trace
 
 REPORT = "results.md"
-CURVE = ("accuracy", "trace_validity", "step_validity")
+CURVE = ("accuracy", "proof_rate", "trace_validity", "step_validity")
 """The rates that a loop's curve tells of each stage."""
 
 

@@ -18,6 +18,9 @@ _SAMPLED = (*_TUNED, "trace_generation")
 _PREFERRED = (*_SAMPLED, "preference_pairs", "dpo")
 _WHOLE_LOOP = (*_PREFERRED, "oak_loop.num_iterations")
 """Of what takes as many steps or rounds as the loop, or its last adapter."""
+_SCORED = ("validity_weight", "correct_bonus", "all_valid_bonus", "min_gap", "max_pairs_per_problem")
+_SIGNALLED = (*_SAMPLED, *(f"preference_pairs.{name}" for name in _SCORED), "dpo")
+"""Of the loop again by a signal of its own: it compares whole samples, whatever the loop compares."""
 _CHOSEN = ("evaluation.transfer_problems", "evaluation.seed")
 """What decides which problems of a further set are taken."""
 _FURTHER = r"transfer/[^/]+/"
@@ -30,11 +33,13 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"iter\d+/traces", _PREFERRED),
     (r"iter\d+/(pairs\.jsonl|pairs\.json|adapter)", _PREFERRED),
     (r"(sft\+|rft)", _WHOLE_LOOP),
-    ("(whole|label|published)", _PREFERRED),
+    ("(label|published)", _SIGNALLED),
+    ("whole", _PREFERRED),
     (r"evaluation/(base|example)", _ASKED),
     (r"evaluation/(sft|actions)", (*_ASKED, *_TUNED)),
     ("evaluation/vote", (*_ASKED, *_TUNED, "oak_loop.votes")),
-    (r"evaluation/(sft\+|rft|whole|label|published|guided)", (*_ASKED, *_WHOLE_LOOP)),
+    ("evaluation/(label|published)", (*_ASKED, *_SIGNALLED, "oak_loop.num_iterations")),
+    (r"evaluation/(sft\+|rft|whole|guided)", (*_ASKED, *_WHOLE_LOOP)),
     ("evaluation/.*", (*_ASKED, *_PREFERRED)),
 )
 """Parts by a pattern of their path, the first that matches, and what they depend on."""

@@ -15,7 +15,9 @@ RATE = Interval(0.435, 0.36819, 0.50425)
 PERFECT = Interval(1.0, 0.98116, 1.0)
 
 
-def row(stage: str, *, decided: bool = True, rate: Interval = RATE, entailed: Interval | None = RATE) -> Row:
+def row(
+    stage: str, *, rate: Interval = RATE, proofs: Interval | None = PERFECT, entailed: Interval | None = RATE
+) -> Row:
     return Row(
         stage=stage,
         n=2000,
@@ -34,7 +36,7 @@ def row(stage: str, *, decided: bool = True, rate: Interval = RATE, entailed: In
         misquotes=0,
         unused_steps=0,
         repeated_steps=0,
-        decided=row(stage, decided=False, rate=PERFECT) if decided else None,
+        proof_rate=proofs,
     )
 
 
@@ -64,10 +66,10 @@ def test_in_a_narrow_terminal_cells_wrap_and_nothing_is_lost():
 
 
 def test_a_rate_that_no_row_has_is_left_out():
-    parts = [row("TRUE", decided=False), row("1 hop", decided=False, entailed=None)]
+    parts = [row("TRUE", proofs=None), row("1 hop", proofs=None, entailed=None)]
     text = printed(results_table(parts), 100)
-    assert "TRUE/FALSE" not in text and "–" in text
-    assert "on TRUE/FALSE" not in results_markdown(parts)
+    assert "proofs" not in text and "–" in text
+    assert "proofs" not in results_markdown(parts)
 
 
 def test_stage_names_are_not_markup():
@@ -76,7 +78,7 @@ def test_stage_names_are_not_markup():
 
 def test_markdown_has_one_line_a_stage():
     lines = results_markdown(ROWS).splitlines()
-    assert lines[0].startswith("| stage | n | accuracy | step validity | trace validity | on TRUE/FALSE |")
+    assert lines[0].startswith("| stage | n | accuracy | step validity | trace validity | proofs |")
     assert lines[1].count("---:") == 8
     assert lines[2] == (
         "| base | 2000 | 43.5 [36.8, 50.4] | 43.5 [36.8, 50.4] | 43.5 [36.8, 50.4] | 100.0 [98.1, 100] "

@@ -104,6 +104,15 @@ def test_fewer_unused_steps_win_then_fewer_repeated_ones_then_the_lowest_sample(
     assert chosen(trace(0, unused=1, repeated=0), trace(1, unused=0, repeated=3), loser) == [(1, 9)]
 
 
+def test_an_unknown_that_gave_up_is_chosen_only_where_that_is_asked_for():
+    gave_up, searched, cannot_tell = trace(0, steps="vc"), trace(1, steps="vvvc"), trace(2, steps="vvc")
+    gave_up.unexplored, searched.unexplored = 2, 0
+    assert chosen(gave_up, searched) == [(1, 0)]
+    assert chosen(gave_up, searched, unknown="any") == []
+    assert chosen(gave_up, cannot_tell) == [(2, 0)]
+    assert chosen(gave_up, trace(3, steps="x")) == []
+
+
 @pytest.mark.parametrize("lengths", [("vv", "vvvvvv"), ("vvvvvv", "vv")])
 def test_neither_length_nor_shortness_decides(lengths):
     first, second = (trace(i, steps=steps, tokens=10 * len(steps)) for i, steps in enumerate(lengths))

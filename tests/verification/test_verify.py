@@ -236,6 +236,25 @@ def test_an_unknown_leaves_nothing_unused():
     assert trace.all_steps_valid and trace.unused_steps == 0
 
 
+def test_an_unknown_says_how_much_it_did_not_look_at():
+    conclude = ("so the answer is UNKNOWN.", UNKNOWN)
+    wrong = ("so Max is red.", PONENS.format(0, 1))
+    left = {
+        name: verified(*steps, conclude, conclusion="Max is mad.", answer="UNKNOWN")
+        for name, steps in {"none": [], "one": [YUMPUS], "both": [YUMPUS, RED], "wrong": [YUMPUS, wrong]}.items()
+    }
+    assert {name: trace.unexplored for name, trace in left.items()} == {"none": 2, "one": 1, "both": 0, "wrong": 1}
+    assert {name for name, trace in left.items() if trace.all_steps_valid} == {"none", "one", "both"}
+    assert {name for name, trace in left.items() if trace.proved} == {"both"}
+
+
+def test_what_was_not_looked_at_is_told_of_an_unknown_alone_and_where_all_can_be_listed():
+    assert verified(YUMPUS, RED, ("", TRUE)).unexplored is None
+    either = verified(("", UNKNOWN), premises=(*PREMISES, "Max is mad or Max is sad."), conclusion="Max is mad.")
+    assert either.correct is False and either.final_answer is Answer.UNKNOWN
+    assert either.unexplored is None and not either.proved
+
+
 def test_misquotes_are_counted_and_are_no_reason():
     wrong = YUMPUS[0].replace("every wumpus", "every zumpus")
     beyond = RED[0].replace("line 3", "line 99")

@@ -109,7 +109,12 @@ def _verdict(trace: Trace) -> Text:
     text.append(name, style=style)
     if trace.invalid_reason:
         text.append(f": {_plain(trace.invalid_reason)}")
-    counts = {"unused": trace.unused_steps, "repeated": trace.repeated_steps, "misquoted": trace.misquotes}
+    counts = {
+        "unused": trace.unused_steps,
+        "repeated": trace.repeated_steps,
+        "misquoted": trace.misquotes,
+        "facts not looked at": trace.unexplored,
+    }
     return text.append("".join(f", {count} {what}" for what, count in counts.items() if count), style="dim")
 
 

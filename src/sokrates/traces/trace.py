@@ -69,6 +69,9 @@ class Trace(msgspec.Struct, kw_only=True):
     """Why the trace as a whole is not valid, where no single step says it."""
     unused_steps: int | None = None
     repeated_steps: int | None = None
+    unexplored: int | None = None
+    """Of one that concludes UNKNOWN: the facts about the conclusion's subject that steps could have derived and it did
+    not; 0 after a full search. None for other answers, and where not every such fact can be listed."""
     claims_missing: int | None = None
     misquotes: int | None = None
     kernel: str = ""
@@ -86,6 +89,11 @@ class Trace(msgspec.Struct, kw_only=True):
         """The steps whose action was written to its end: without a last one that the limit of tokens cut off."""
         cut = self.finish_reason == "length" and self.steps and not self.steps[-1].option_type
         return self.steps[:-1] if cut else self.steps
+
+    @property
+    def proved(self) -> bool:
+        """Whether it proves its answer: it is valid as a whole, and an UNKNOWN comes after a full search."""
+        return self.all_steps_valid is True and (self.final_answer is not Answer.UNKNOWN or self.unexplored == 0)
 
     def problem(self) -> Problem:
         """The problem that the trace carries."""

@@ -1,6 +1,6 @@
 """The loop's own curve beside training's: what each stage's evaluation found, in the trackers of `tracking`.
 
-Contract: the names are `evaluation/accuracy`, `evaluation/trace_validity` and `evaluation/step_validity`; step 0 is the
+Contract: the names are `evaluation/` and a rate: accuracy, proof_rate, trace_validity and step_validity; step 0 is the
 base model, 1 SFT, and from 2 on the iterations. TensorBoard gets each point when it is there, into `runs` of the run
 folder, and forgets what it had from there on: a loop that goes on leaves one curve. The other trackers get the whole
 curve at the end, as a run of the folder's name. It does not know what is evaluated, nor that there are baselines.

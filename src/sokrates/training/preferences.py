@@ -179,7 +179,13 @@ def _accepted(step: Step, config: PairsConfig) -> bool:
 def _accepted_whole(trace: Trace, config: PairsConfig) -> bool:
     if config.signal == "published":
         return bool(trace.steps) and all(_accepted(step, config) for step in trace.steps)
-    return trace.all_steps_valid is True
+    return complete(trace, config)
+
+
+def complete(trace: Trace, config: PairsConfig) -> bool:
+    """Whether a verified trace is valid as a whole, and an UNKNOWN not said before all was tried, if that is asked."""
+    gave_up = config.unknown == "searched" and bool(trace.unexplored)
+    return trace.all_steps_valid is True and not gave_up
 
 
 def _by_problem(traces: Iterable[Trace]) -> dict[str, list[Trace]]:

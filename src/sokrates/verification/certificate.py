@@ -44,7 +44,8 @@ def kernel() -> str:
 
 def certificate(trace: Trace) -> str:
     """The certificate of a trace's content as it stands, by the kernel that it names."""
-    content = _encode((_TRACE(trace), [_content(step) for step in trace.steps]))
+    of_trace = _TRACE(trace) if trace.unexplored is None else (*_TRACE(trace), trace.unexplored)
+    content = _encode((of_trace, [_content(step) for step in trace.steps]))
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -13,9 +13,10 @@ from sokrates.logic.answer import Answer
 from sokrates.logic.claim import quotes
 from sokrates.logic.english import Unreadable
 from sokrates.logic.explain import explain
-from sokrates.logic.formulas import Formula, canonical, show
+from sokrates.logic.formulas import Formula, canonical, constants, show
 from sokrates.logic.language import Language
 from sokrates.logic.proof import Proof
+from sokrates.logic.prover import derive_all
 from sokrates.logic.rules import CONCLUDE
 from sokrates.logic.theory import Theory
 from sokrates.logic.verdict import Reason
@@ -53,6 +54,7 @@ def verify(trace: Trace) -> Trace:
     trace.invalid_reason = _invalid_reason(trace, parsed, theory, proof.answer, unanswered)
     trace.all_steps_valid = trace.invalid_reason is None
     trace.unused_steps, trace.repeated_steps = _waste(trace, proof)
+    trace.unexplored = _unexplored(proof)
     trace.kernel = kernel()
     trace.certificate = certificate(trace)
     return trace
@@ -160,6 +162,18 @@ def _waste(trace: Trace, proof: Proof) -> tuple[int, int]:
     used = _cone(trace, proof, canonical(goal), premises)
     inferences = {premises + i for i, step in enumerate(trace.steps) if step.option_type != CONCLUDE}
     return len(inferences - used), repeated
+
+
+def _unexplored(proof: Proof) -> int | None:
+    """How many facts an UNKNOWN has not looked at: see `Trace.unexplored`."""
+    theory = proof.theory
+    if proof.answer is not Answer.UNKNOWN or theory.conclusion is None or not theory.closure.complete:
+        return None
+    subjects = constants(theory.conclusion)
+    if len(subjects) != 1:
+        return None
+    said = {key for key, rests in zip(proof.keys, proof.rests, strict=True) if not rests}
+    return sum(canonical(fact.formula) not in said for fact in derive_all(theory, next(iter(subjects))))
 
 
 def _repeated(proof: Proof) -> int:
