@@ -1,9 +1,11 @@
 """Preference pairs from verified traces: for one problem, a proof over a trace that is none.
 
 Contract: it reads verdicts and makes none; what it gives depends on the set of traces, not on their order. Under the
-signal "verified" every chosen trace is valid as a whole. Under "label", the ablation, only the answer counts: chosen
-are right, rejected wrong, and no verdict is looked at. Under "published", another one, a step counts as valid where the
-weak rule of the published pipeline accepts it, and a trace as a whole where it accepts all of its steps.
+signal "verified" every chosen trace is valid as a whole, and one that says UNKNOWN has derived all facts that could
+decide it, where these can be listed: else to give up at once would be as good as to search. Under "label", the
+ablation, only the answer counts: chosen are right, rejected wrong, and no verdict is looked at. Under "published",
+another one, a step counts as valid where the weak rule of the published pipeline accepts it, and a trace as a whole
+where it accepts all of its steps.
 
 Which traces. Several with the same text are one, under its lowest sample number, and so are pairs. All pairs of a
 problem share the best winner that training can read. Winners go by score; ties go to fewer unused steps, then to fewer
@@ -51,8 +53,8 @@ Skip = Literal[
     "late_errors", "no_error", "no_correction", "too_long",
 ]  # fmt: skip
 """Why a problem gives no pair, the first that applies: it has one sample; all its samples say the same; none of them is
-valid as a whole (right, under "label"; all accepted, under "published"); all are; no other is worse by the gap; those
-go wrong only after every winner has ended, and would be compared until there; or training can read none.
+valid as a whole and searched (right, under "label"; all accepted, under "published"); all are; no other is worse by
+the gap; those go wrong only after every winner has ended, and would be compared until there; or training can read none.
 
 Under "correction": no sample has a step that is not valid, whatever else it lacks; none that has can be put right."""
 
