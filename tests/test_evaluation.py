@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sokrates.config import load
-from sokrates.evaluation import evaluate, measured, vote
+from sokrates.evaluation import evaluate, measured, reference_rows, vote
 from sokrates.logic.answer import Answer
+from sokrates.problems import Problem
 from sokrates.problems.generator import GeneratorSettings, generate
 from sokrates.traces.trace import Trace
 
@@ -50,3 +51,14 @@ def test_a_row_by_vote_is_over_one_trace_a_problem(tmp_path):
     assert [trace.problem_id for trace in elected] == [problem.problem_id for problem in problems]
     assert row.accuracy.value == sum(trace.correct for trace in elected) / 4
     assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 12
+
+
+def test_always_to_say_unknown_is_valid_and_proves_nothing_that_could_be_searched():
+    searchable = ("Max is a cat.", "Every cat is red.")
+    problems = [
+        Problem(problem_id=name, premises=premises, conclusion="Max is sad.", label=Answer.UNKNOWN)
+        for name, premises in {"one": searchable, "two": searchable, "nothing": ("Max is a cat.",)}.items()
+    ]
+    always, _ = reference_rows(problems)
+    assert always.trace_validity.value == 1.0
+    assert always.proof_rate.value == pytest.approx(1 / 3)

@@ -50,6 +50,13 @@ def test_every_line_and_every_reason_is_printed_plainly_into_a_pipe(run_folder, 
     assert f"Answer {trace.final_answer}" in text and f"INVALID: {trace.invalid_reason}" in text
 
 
+def test_what_an_unknown_did_not_look_at_is_told(run_folder, capsys):
+    trace = traces(run_folder)[0]
+    trace.unexplored = 3
+    print_trace(trace)
+    assert ", 3 facts not looked at" in capsys.readouterr().out
+
+
 def test_a_trace_that_was_not_verified_says_so(run_folder, capsys):
     trace = traces(run_folder)[0]
     trace.all_steps_valid = None

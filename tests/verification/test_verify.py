@@ -248,11 +248,19 @@ def test_an_unknown_says_how_much_it_did_not_look_at():
     assert {name for name, trace in left.items() if trace.proved} == {"both"}
 
 
+def test_what_is_assumed_is_not_looked_at():
+    assumed = ("Assume Max is red.", '<Option type="ASSUME" args="[]" />')
+    trace = verified(assumed, ("so the answer is UNKNOWN.", UNKNOWN), conclusion="Max is mad.", answer="UNKNOWN")
+    assert trace.steps[0].solver_valid and trace.final_answer is Answer.UNKNOWN
+    assert trace.unexplored == 2
+
+
 def test_what_was_not_looked_at_is_told_of_an_unknown_alone_and_where_all_can_be_listed():
     assert verified(YUMPUS, RED, ("", TRUE)).unexplored is None
-    either = verified(("", UNKNOWN), premises=(*PREMISES, "Max is mad or Max is sad."), conclusion="Max is mad.")
-    assert either.correct is False and either.final_answer is Answer.UNKNOWN
-    assert either.unexplored is None and not either.proved
+    conclude = ("so the answer is UNKNOWN.", UNKNOWN)
+    premises = (*PREMISES, "Max is mad or Max is sad.")
+    either = verified(conclude, premises=premises, conclusion="Max is mad.", answer="UNKNOWN")
+    assert either.all_steps_valid and either.unexplored is None and not either.proved
 
 
 def test_misquotes_are_counted_and_are_no_reason():
