@@ -29,7 +29,7 @@ METRICS = {
     "step validity": "step_validity",
     "action validity": "action_validity",
     "trace validity": "trace_validity",
-    "proofs": "proof_rate",
+    "proof rate": "proof_rate",
     "on TRUE/FALSE": _DECIDED,
     "entailed claims": "entailed_rate",
     "published rule": "published_rate",

@@ -68,8 +68,8 @@ def test_in_a_narrow_terminal_cells_wrap_and_nothing_is_lost():
 def test_a_rate_that_no_row_has_is_left_out():
     parts = [row("TRUE", proofs=None), row("1 hop", proofs=None, entailed=None)]
     text = printed(results_table(parts), 100)
-    assert "proofs" not in text and "–" in text
-    assert "proofs" not in results_markdown(parts)
+    assert "proof rate" not in text and "–" in text
+    assert "proof rate" not in results_markdown(parts)
 
 
 def test_stage_names_are_not_markup():
@@ -78,7 +78,7 @@ def test_stage_names_are_not_markup():
 
 def test_markdown_has_one_line_a_stage():
     lines = results_markdown(ROWS).splitlines()
-    assert lines[0].startswith("| stage | n | accuracy | step validity | trace validity | proofs |")
+    assert lines[0].startswith("| stage | n | accuracy | step validity | trace validity | proof rate |")
     assert lines[1].count("---:") == 8
     assert lines[2] == (
         "| base | 2000 | 43.5 [36.8, 50.4] | 43.5 [36.8, 50.4] | 43.5 [36.8, 50.4] | 100.0 [98.1, 100] "

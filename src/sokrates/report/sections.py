@@ -17,7 +17,7 @@ from sokrates.report.table import NOTHING, RATES
 from sokrates.timings import Timing
 
 CURVES = (
-    "proofs",
+    "proof rate",
     "trace validity",
     "accuracy",
     "step validity",
@@ -25,7 +25,7 @@ CURVES = (
     "entailed claims",
     "published rule",
 )
-REFERENCED = {"proofs", "trace validity", "accuracy"}
+REFERENCED = {"proof rate", "trace validity", "accuracy"}
 """Charts in which the line of always answering UNKNOWN means something."""
 
 WORDS = {
@@ -33,7 +33,7 @@ WORDS = {
     "trace validity": "every step follows from the lines it cites by the rule it names, and the answer is right",
     "step validity": "steps that follow from the lines they cite, CONCLUDE included",
     "action validity": "actions that some claim would make a valid step",
-    "proofs": "valid traces that prove their answer: UNKNOWN only after all facts about its subject are derived",
+    "proof rate": "valid traces that prove their answer: UNKNOWN only after all facts about its subject are derived",
     "entailed claims": "claims that follow from all premises together, whatever was cited",
     "published rule": "steps that the weak rule of the published pipeline accepts; for comparison only",
 }

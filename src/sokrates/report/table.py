@@ -20,7 +20,7 @@ RATES: dict[str, Callable[[Row], Interval | None]] = {
     "step validity": lambda row: row.step_validity,
     "action validity": lambda row: row.action_validity,
     "trace validity": lambda row: row.trace_validity,
-    "proofs": lambda row: row.proof_rate,
+    "proof rate": lambda row: row.proof_rate,
     "entailed claims": lambda row: row.entailed_rate,
     "published rule": lambda row: row.published_rate,
 }
