@@ -80,6 +80,15 @@ def test_to_give_up_at_once_counts_as_no_proof(tmp_path):
     assert found.changes[0].rates["decided_trace_validity"].value == 1.0
 
 
+def test_runs_without_a_true_or_false_problem_have_no_such_rate(tmp_path):
+    problems = [p for p in generate(30, GeneratorSettings(1, 2), seed=1, prefix="run") if p.label is Answer.UNKNOWN]
+    proved = [verify(build_trace(problem, gold_completion(problem))) for problem in problems]
+    (found,) = compare([finished_run(tmp_path / "run", {"sft": proved, "iter1": proved})])
+    assert found.lines[0].rates["proof_rate"].value == 1.0
+    assert found.lines[0].rates["decided_trace_validity"] is None
+    assert "on TRUE/FALSE" not in comparison_markdown([found], 1).split("Differences")[0]
+
+
 def test_one_run_alone_has_the_interval_of_its_own_bootstrap(runs):
     (found,) = compare(runs[:1])
     stages = {"sft": traces(1, 8), "iter1": traces(1, 12)}

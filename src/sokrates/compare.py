@@ -141,8 +141,8 @@ def _in_all(lists: Sequence[list[Any]]) -> list[Any]:
 
 
 def _rate(counted: Counts) -> float | None:
-    parts, wholes = (sum(column) for column in zip(*counted.values(), strict=True))
-    return parts / wholes if wholes else None
+    wholes = sum(whole for _, whole in counted.values())
+    return sum(part for part, _ in counted.values()) / wholes if wholes else None
 
 
 class _Draws:
