@@ -70,8 +70,9 @@ class Trace(msgspec.Struct, kw_only=True):
     unused_steps: int | None = None
     repeated_steps: int | None = None
     unexplored: int | None = None
-    """Of one that concludes UNKNOWN: the facts about the conclusion's subject that steps could have derived and it did
-    not; 0 after a full search. None for other answers, and where not every such fact can be listed."""
+    """Of one that concludes UNKNOWN: the facts about the conclusion's subject that MODUS_PONENS and MODUS_TOLLENS lead
+    to and it has not derived; 0 after a full search. None for other answers, and outside PrOntoQA's kind of theory
+    (facts, and universal rules of two literals), where there may be no end of them."""
     claims_missing: int | None = None
     misquotes: int | None = None
     kernel: str = ""
