@@ -63,18 +63,18 @@ def test_the_mean_and_each_run_s_own_figure(runs):
     assert change.rates["accuracy"].low < 0.3 < change.rates["accuracy"].high
 
 
-def test_to_give_up_at_once_counts_as_no_proof(tmp_path):
+def test_what_is_true_or_false_is_counted_alone_too(tmp_path):
     problems = list(generate(30, GeneratorSettings(1, 2), seed=1, prefix="run"))
-    gives_up = [
+    unknowns = [
         verify(build_trace(problem, gold_completion(problem) if problem.label == Answer.UNKNOWN else SILENT))
         for problem in problems
     ]
-    proves = [
+    others = [
         verify(build_trace(problem, SILENT if problem.label == Answer.UNKNOWN else gold_completion(problem)))
         for problem in problems
     ]
     share = sum(problem.label == Answer.UNKNOWN for problem in problems) / len(problems)
-    (found,) = compare([finished_run(tmp_path / "run", {"sft": gives_up, "iter1": proves})])
+    (found,) = compare([finished_run(tmp_path / "run", {"sft": unknowns, "iter1": others})])
     assert found.lines[0].rates["trace_validity"].value == pytest.approx(share)
     assert [line.rates["decided_trace_validity"].value for line in found.lines] == [0.0, 1.0]
     assert found.changes[0].rates["decided_trace_validity"].value == 1.0

@@ -33,6 +33,7 @@ TUNED |= {"transfer/others/evaluation/sft"}
         ("preference_pairs.min_gap", LATER),
         ("preference_pairs.compared", LATER - {"label", "evaluation/label"}),
         ("preference_pairs.unknown", LATER - {"label", "evaluation/label"}),
+        ("preference_pairs.signal", LATER - {"label", "evaluation/label"}),
         ("dpo.beta", LATER),
         ("evaluation.temperature", {part for part in PARTS if "evaluation/" in part}),
         ("evaluation.bootstrap_samples", set()),

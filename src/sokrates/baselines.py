@@ -63,8 +63,8 @@ def _share(steps: int, index: int, rounds: int) -> int:
 def _best(traces: Sequence[Trace], config: Config) -> list[Trace]:
     """The proofs that training can read whole, one of each text."""
     readable = fitting(traces, config.sft.max_length)
-    valid = [trace for trace in readable if complete(trace, config.preference_pairs)]
-    kept = {(trace.problem_id, trace.completion): trace for trace in valid}
+    proofs = [trace for trace in readable if complete(trace, config.preference_pairs)]
+    kept = {(trace.problem_id, trace.completion): trace for trace in proofs}
     return list(kept.values())
 
 

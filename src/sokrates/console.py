@@ -92,7 +92,7 @@ def progress(label: str, total: int | None, unit: str) -> Iterator[Advance]:
 
 @contextmanager
 def trace_progress(label: str, total: int) -> Iterator[Callable[[Verified], None]]:
-    """A progress bar over traces that shows the running accuracy and sound validity, tokens a second, and the GPU."""
+    """A progress bar over traces that shows the running accuracy and share of proofs, tokens a second, and the GPU."""
     from sokrates.bar import Rate
 
     seen = correct = proved = 0

@@ -41,7 +41,7 @@ WORDS = {
 SKIPPED = {
     "one_sample": "one sample only",
     "identical_completions": "all samples say the same",
-    "no_winner": "no valid trace",
+    "no_winner": "no proof",
     "no_loser": "all traces valid",
     "no_gap": "none worse by the gap",
     "late_errors": "errors only where proofs have ended",
